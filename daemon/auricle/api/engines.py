@@ -1,0 +1,160 @@
+"""What an engine author writes: blocking classes; processes, deadlines and wires are the daemon's work."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from auricle.api.plugin import PluginConfig
+from auricle.model.audio import AudioFrame
+from auricle.model.intent import Transcript
+from auricle.model.speech import SynthesisRequest
+
+EngineKind = Literal["stt", "tts", "wake", "vad"]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSpec:
+    """How an engine is found and started. Making one imports nothing heavy."""
+
+    name: str
+    kind: EngineKind
+    target: str
+    """`module:Class`; only the process that runs the engine imports it."""
+    config: type[PluginConfig] = PluginConfig
+    """Type of the engine's own keys in `[engines.NAME]`; an instance is what the class is made with."""
+    description: str = ""
+    requires: tuple[str, ...] = ()
+    """Modules that must be importable where the engine runs."""
+    extra: str | None = None
+    """The extra of this distribution that brings `requires`."""
+    licence: str = ""
+    languages: tuple[str, ...] = ("en",)
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """A voice that a TTS engine can speak with."""
+
+    name: str
+    language: str
+    description: str = ""
+
+
+class SttEngine(ABC):
+    """Speech to text in a process of its own. `__init__(self, config)` takes an instance of the spec's `config`."""
+
+    @abstractmethod
+    def load(self) -> None:
+        """Load the model and warm up; raise EngineUnavailable with what to do if that cannot be."""
+
+    @abstractmethod
+    def transcribe(self, frames: Iterator[AudioFrame], language: str | None) -> Iterator[Transcript]:
+        """Yield partials, if any, then one final transcript.
+
+        frames: inbound audio (16 kHz), consecutive, one utterance; ends when the speaker has ended.
+        language: an ISO 639-1 code, or None for the engine's own choice.
+        A final with empty text says that there were no words. Raises EngineError.
+        """
+
+    def close(self) -> None:  # noqa: B027 -- most engines have nothing to release
+        """Release what `load` took."""
+
+
+class TtsEngine(ABC):
+    """Text to speech in a process of its own. `__init__(self, config)` takes an instance of the spec's `config`."""
+
+    @abstractmethod
+    def load(self) -> None:
+        """Load the model and warm up; raise EngineUnavailable with what to do if that cannot be."""
+
+    @abstractmethod
+    def voices(self) -> Sequence[Voice]:
+        """Voices that can be asked for by name, the default first; called after `load`."""
+
+    @abstractmethod
+    def synthesize(self, request: SynthesisRequest) -> Iterator[AudioFrame]:
+        """Yield the speech in playing order; frames of any length, all of one rate.
+
+        An abandoned generator is closed between two frames, so a frame is at most a sentence.
+        Raises EngineError; BadRequest for a voice or option that there is not.
+        """
+
+    def close(self) -> None:  # noqa: B027 -- most engines have nothing to release
+        """Release what `load` took."""
+
+
+@dataclass(frozen=True, slots=True)
+class WakeWordChoice:
+    """One word to listen for."""
+
+    model: str
+    """A name that the engine knows, or the path of a model file."""
+    threshold: float | None = None
+    """0 to 1; none is the model's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class WakeScore:
+    """One step of a detector."""
+
+    wake_word: str
+    """The model's name, such as `hey_jarvis`."""
+    score: float
+    """0 to 1."""
+    threshold: float
+    """The word's threshold: chosen by the user, else the model's own."""
+    sample: int
+    """Where a word that ends now ended: the step's position less the detector's own delay."""
+
+
+class WakeEngine(ABC):
+    """Wake word detection inside the daemon, on the ears' thread. `__init__(self, config, words)`."""
+
+    def __init__(self, config: PluginConfig, words: Sequence[WakeWordChoice]) -> None:
+        self.config = config
+        self.words = tuple(words)
+
+    @abstractmethod
+    def load(self) -> None:
+        """Load every word's model; raise EngineUnavailable naming the word or file that is missing or broken."""
+
+    @abstractmethod
+    def feed(self, frame: AudioFrame) -> Sequence[WakeScore]:
+        """Take the next inbound audio, consecutive, of any length; return the scores of the steps it completed.
+
+        Positions count in the stream of `frame.first_sample`; a jump in it counts as `reset`.
+        """
+
+    @abstractmethod
+    def reset(self) -> None:
+        """Forget all sound heard so far."""
+
+    @abstractmethod
+    def available_words(self) -> Sequence[str]:
+        """Names that `WakeWordChoice.model` may have without a file; callable before `load`."""
+
+    def close(self) -> None:  # noqa: B027 -- most engines have nothing to release
+        """Release what `load` took."""
+
+
+class VadEngine(ABC):
+    """Voice activity detection inside the daemon, on the ears' thread. `__init__(self, config)`."""
+
+    window_samples: int = 512
+    """Length of audio that one probability is about, at 16 kHz."""
+
+    @abstractmethod
+    def load(self) -> None:
+        """Load the model; raise EngineUnavailable with what to do if that cannot be."""
+
+    @abstractmethod
+    def probability(self, pcm: bytes) -> float:
+        """Probability of voice in the next window. pcm: `window_samples` of inbound audio, consecutive to the last."""
+
+    @abstractmethod
+    def reset(self) -> None:
+        """Forget all sound heard so far."""
+
+    def close(self) -> None:  # noqa: B027 -- most engines have nothing to release
+        """Release what `load` took."""

@@ -1,0 +1,295 @@
+"""The composition root: build from the bottom up, start, wait, stop from the top down."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import time
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from auricle import __version__
+from auricle.adapters.events_file import EventsFile
+from auricle.adapters.mqtt import MqttAdapter
+from auricle.api.plugin import PluginContext, Publish
+from auricle.bus import EventBus
+from auricle.config import LoadedConfig, check_options, runtime_dir, state_dir
+from auricle.engines.fleet import Fleet
+from auricle.engines.inprocess import make_vad, make_wake
+from auricle.host import PluginHost
+from auricle.model.errors import AuricleError, ConfigError, NotConnected
+from auricle.model.events import Event
+from auricle.pipeline.capture import Capture
+from auricle.pipeline.dispatch import Dispatcher
+from auricle.pipeline.ears import Ears
+from auricle.pipeline.endpoint import EndpointRule
+from auricle.pipeline.playback import open_speaker
+from auricle.pipeline.speak import LONGEST_TEXT, Speech, VoiceSettings
+from auricle.pipeline.transcribe import Transcriber
+from auricle.pipeline.turn import Conversation
+from auricle.pipeline.wake import WakeDetector
+from auricle.service import Assistant
+from auricle.settings import Config
+from auricle.status import Status
+from auricle.store import SettingsStore
+
+_LOG = logging.getLogger("auricle")
+
+
+def make_host(config: Config, state: Path, publish: Publish) -> PluginHost:
+    """Load every plugin; a plugin's failure is in its status. Raises ConfigError for wrong keys of any."""
+
+    def context(name: str) -> PluginContext:
+        return PluginContext(
+            name=name,
+            language=config.site.language,
+            site=config.site.id,
+            data_dir=state / "plugins" / name,
+            log=logging.getLogger(f"auricle.plugin.{name}"),
+            publish=publish,
+        )
+
+    host = PluginHost(
+        plugins=config.plugins, options=config.plugin_options, context=context, timeout_s=config.intents.timeout_s
+    )
+    host.load()
+    engines = {name: spec.config for name, spec in host.engines().items()}
+    problems = tuple(check_options(config, host.config_types(), engines))
+    if problems:
+        raise ConfigError("the configuration is wrong: " + "; ".join(problems), problems)
+    return host
+
+
+async def no_broker(topic: str, payload: str | bytes, qos: int, retain: bool) -> None:
+    """`PluginContext.publish` where nothing is connected."""
+    raise NotConnected(f"nothing is sent to {topic}: this command works without the daemon and its broker")
+
+
+class Daemon:
+    """All parts of a running assistant. `async with Daemon(loaded)` starts it; leaving stops it, whatever happened.
+
+    Raises AuricleError from the constructor or on entering if it cannot start in a way that waiting would not mend.
+    """
+
+    def __init__(self, loaded: LoadedConfig, *, events_file: str | None = None, state: Path | None = None) -> None:
+        """state: where what survives is kept, if not in the user's own place."""
+        config = self.config = loaded.config
+        self._loop = asyncio.get_running_loop()
+        self._stack = AsyncExitStack()
+        self._state = state or state_dir(os.environ)
+        self._events_file = events_file
+        self._mqtt: MqttAdapter | None = None
+        self.sound_ended = asyncio.Event()
+        """Set when a file or standard input is at its end."""
+        self.host = make_host(config, self._state, self._publish)
+        self.bus = EventBus()
+        self._store = SettingsStore(self._state / "auricle.sqlite")
+        self._stack.callback(self._store.close)
+        self.assistant = Assistant(config.site, self.bus, self._store, _status_at_start(config, self._store))
+        self.capture = Capture(config.audio.input, on_change=self._tell, on_quality=self._tell)
+        self.speaker = open_speaker(config.audio.output, self._tell)
+        self.fleet = Fleet(
+            self.host.engines(),
+            stt=config.stt,
+            tts=config.tts,
+            options=config.engines,
+            runtime_dir=runtime_dir(os.environ),
+            state_dir=self._state,
+            on_change=self._tell,
+        )
+        self.ears = self._make_ears()
+
+    async def __aenter__(self) -> "Daemon":
+        try:
+            await self._start()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._stack.aclose()
+
+    def _make_ears(self) -> Ears:
+        specs, options = self.host.engines(), self.config.engines
+        self._detector = WakeDetector(
+            self.config.wake.words,
+            lambda engine, words: make_wake(specs, engine, words, options),
+            refractory_s=self.config.wake.refractory_s,
+        )
+        self._vad = make_vad(specs, "silero_vad", options)
+        self._stack.callback(self._detector.close)
+        self._stack.callback(self._vad.close)
+        return Ears(
+            self.capture,
+            self._detector,
+            self._vad,
+            loop=self._loop,
+            on_wake=self.assistant.wake,
+            on_end=self.sound_ended.set,
+            on_fault=self.assistant.fault,
+        )
+
+    def _make_conversation(self) -> Conversation:
+        config, assistant = self.config, self.assistant
+        speech = Speech(
+            self.fleet.tts,
+            self.speaker,
+            VoiceSettings(
+                voice=lambda: assistant.status.voice or None,
+                volume=lambda: assistant.status.volume,
+                speed=config.tts.speed,
+                language=config.site.language,
+            ),
+            queue_size=config.tts.queue,
+            publish=assistant.publish,
+        )
+        language = config.site.language
+        return Conversation(
+            ears=self.ears,
+            rule=EndpointRule(
+                patience_s=config.listen.patience_s,
+                silence_s=config.listen.silence_s,
+                max_s=config.listen.max_s,
+                speech_threshold=config.listen.speech_threshold,
+                min_speech_s=config.listen.min_speech_s,
+            ),
+            transcriber=Transcriber(
+                self.fleet.stt,
+                language=config.stt.language if isinstance(config.stt.language, str) else None,
+                normalized=config.audio.input.normalize,
+                since_arrival_s=lambda sample: time.monotonic() - self.capture.arrived_at(sample),
+                publish=assistant.publish,
+                on_command_end=(lambda: speech.chime("end")) if config.listen.chime else lambda: None,
+            ),
+            dispatcher=Dispatcher(
+                self.host,
+                {language: self.host.sentences(language)},
+                near_miss=config.intents.near_miss,
+                language=language,
+            ),
+            speech=speech,
+            language=language,
+            chimes=config.listen.chime,
+            publish=assistant.publish,
+        )
+
+    async def _start(self) -> None:
+        """Bottom up; each part that started is on the stack, and stops in the opposite order."""
+        began = time.monotonic()
+        if self._events_file is not None:
+            writer = EventsFile(self._events_file, self.assistant)
+            await writer.start()
+            self._stack.push_async_callback(writer.stop)
+        self._stack.push_async_callback(self.speaker.close)
+        self._stack.push_async_callback(self.fleet.stop)
+        await asyncio.gather(self.fleet.start(), asyncio.to_thread(self._load_ears))
+        conversation = self._make_conversation()
+        self.assistant.attach(conversation, self.ears, self._describe)
+        await self.host.startup()
+        self._stack.push_async_callback(self.host.shutdown)
+        self._beside(self._tell_plugins(), "events to plugins")
+        self._beside(conversation.speech.run(), "speech")
+        if self.config.mqtt.host is not None:
+            self._mqtt = MqttAdapter(self.assistant, self.config.mqtt, self.config.site, self._tell)
+            await self._mqtt.start()
+            self._stack.push_async_callback(self._mqtt.stop)
+        self._stack.push_async_callback(self.assistant.close)
+        self.capture.start()
+        self._stack.push_async_callback(asyncio.to_thread, self.capture.stop)
+        self.ears.start()
+        self._stack.push_async_callback(asyncio.to_thread, self.ears.stop)
+        words = ", ".join(word.model for word in self.config.wake.words) or "no wake word"
+        _LOG.info("listening for %s after %.1f s; site %s", words, time.monotonic() - began, self.config.site.id)
+
+    def _load_ears(self) -> None:
+        self._detector.load()
+        self._vad.load()
+
+    def _tell(self, event: Event) -> None:
+        """Publish from any thread."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to tell
+            self._loop.call_soon_threadsafe(self.assistant.publish, event)
+
+    async def _publish(self, topic: str, payload: str | bytes, qos: int, retain: bool) -> None:
+        if self._mqtt is None:
+            raise NotConnected(f"no broker to publish {topic} to: set [mqtt] host")
+        await self._mqtt.publish(topic, payload, qos, retain)
+
+    def _beside(self, work: Coroutine[None, None, None], name: str) -> None:
+        """Run `work` until the daemon stops; its failure is told and is not the daemon's end."""
+
+        def ended(task: asyncio.Task[None]) -> None:
+            if not task.cancelled() and (error := task.exception()) is not None:
+                _LOG.error("%s ended: %s", name, error, exc_info=error)
+                self.assistant.fault(AuricleError(f"{name} ended: {error}", code="internal"))
+
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(ended)
+
+        async def cancel() -> None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+        self._stack.push_async_callback(cancel)
+
+    async def _tell_plugins(self) -> None:
+        with self.bus.subscribe() as events:
+            async for event in events:
+                await self.host.event(event)
+
+    def _describe(self) -> dict[str, object]:
+        return {
+            "version": __version__,
+            "site": self.config.site.id,
+            "engines": [
+                {"name": worker.name, "kind": worker.kind, "state": worker.state} for worker in self.fleet.workers()
+            ],
+            "wake_words": [word.model for word in self.config.wake.words],
+            "plugins": [{"name": plugin.name, "state": plugin.state} for plugin in self.host.statuses()],
+            "limits": {"text": LONGEST_TEXT, "speech_queue": self.config.tts.queue},
+        }
+
+
+async def serve(loaded: LoadedConfig, *, events_file: str | None = None) -> int:
+    """Run until SIGTERM, SIGINT, or the end of a file that is listened to; return the exit status.
+
+    A second signal does not wait for a clean end.
+    """
+    loop = asyncio.get_running_loop()
+    main = asyncio.current_task()
+    assert main is not None
+    ended_by: list[int] = []
+
+    def end(number: int) -> None:
+        if ended_by:
+            os._exit(128 + number)
+        ended_by.append(number)
+        main.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, end, number)
+    try:
+        async with Daemon(loaded, events_file=events_file) as daemon:
+            await daemon.sound_ended.wait()
+            await daemon.assistant.settled()
+            _LOG.info("the sound has ended")
+    except asyncio.CancelledError:
+        if not ended_by:
+            raise
+        _LOG.info("stopped by %s", signal.Signals(ended_by[0]).name)
+        return 130 if ended_by[0] == signal.SIGINT else 0
+    return 0
+
+
+def _status_at_start(config: Config, store: SettingsStore) -> Status:
+    """The configuration's settings, with what was set at run time over them."""
+    kept = store.load()
+    muted, volume, voice = kept.get("muted"), kept.get("volume"), kept.get("voice")
+    return Status(
+        muted=muted if isinstance(muted, bool) else False,
+        volume=volume if isinstance(volume, int) and 0 <= volume <= 100 else config.audio.output.volume,
+        voice=voice if isinstance(voice, str) else config.tts.voice,
+    )

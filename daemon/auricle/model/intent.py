@@ -1,0 +1,41 @@
+"""What was understood, and what is answered."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """Speech as text. An empty `text` says that the engine heard no words."""
+
+    text: str
+    language: str | None = None
+    confidence: float | None = None
+    """0 to 1, mean probability of the words; none where the engine gives none."""
+    final: bool = True
+    """False for a partial that may still change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What the user wants: a name and its filled slots."""
+
+    name: str
+    slots: Mapping[str, object] = field(default_factory=dict)
+    text: str = ""
+    """The words that it was understood from."""
+    score: float = 1.0
+    """1 for an exact match of a template, less for a near miss."""
+    plugin: str = ""
+    """The plugin whose sentence matched, or that recognised it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What is answered to an intent; an empty `text` is a silent success."""
+
+    text: str
+    handled_by: str = ""
+    """The plugin that answered; the host fills it in."""
+    understood: bool = True
+    """False for the spoken "I did not understand"."""

@@ -1,0 +1,307 @@
+"""The voice: a queue by priority, each text said sentence by sentence, the next one made while one plays."""
+
+import asyncio
+import heapq
+import itertools
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+
+from auricle.model.audio import OUTBOUND_RATE_HZ, AudioFrame
+from auricle.model.errors import AuricleError, BadRequest, QueueFull
+from auricle.model.events import ErrorRaised, Event, SpeechChanged
+from auricle.model.speech import Priority, SpeechRequest, SpeechStatus, SynthesisRequest
+from auricle.pipeline.chimes import chime
+from auricle.pipeline.pieces import pieces
+from auricle.pipeline.rate import Resampler
+from auricle.ports import Speaker, TextToSpeech
+
+_LOG = logging.getLogger(__name__)
+_FRAMES_AHEAD = 4
+"""Sentences, in practice, that may be ready before they are played."""
+_PAUSE = AudioFrame(bytes(2 * int(0.12 * OUTBOUND_RATE_HZ)), rate_hz=OUTBOUND_RATE_HZ)
+"""Between two sentences."""
+_DONE_IDS = 1024
+LONGEST_TEXT = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechResult:
+    status: SpeechStatus
+    reason: str | None = None
+
+
+@dataclass(eq=False, slots=True)
+class SpeechTicket:
+    """A request that was accepted; it ends in exactly one final status."""
+
+    request: SpeechRequest
+    deadline: float
+    """`time.monotonic` after which it is not begun."""
+    _result: "asyncio.Future[SpeechResult]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+    @property
+    def id(self) -> str:
+        return self.request.id
+
+    @property
+    def ended(self) -> bool:
+        return self._result.done()
+
+    async def done(self) -> SpeechResult:
+        return await asyncio.shield(self._result)
+
+    def end(self, result: SpeechResult) -> None:
+        if not self._result.done():
+            self._result.set_result(result)
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceSettings:
+    """What a request that names none gets; read at each request, since users change it."""
+
+    voice: Callable[[], str | None]
+    volume: Callable[[], int]
+    speed: float = 1.0
+    language: str | None = None
+
+
+class Speech:
+    """Says one request at a time. All calls on the event loop; `run` is the task that speaks."""
+
+    def __init__(
+        self,
+        tts: TextToSpeech,
+        speaker: Speaker,
+        settings: VoiceSettings,
+        *,
+        queue_size: int,
+        publish: Callable[[Event], None],
+    ) -> None:
+        self._tts = tts
+        self._speaker = speaker
+        self._settings = settings
+        self._queue_size = queue_size
+        self._publish = publish
+        self._queue: list[tuple[int, int, SpeechTicket]] = []
+        self._order = itertools.count()
+        self._tickets: OrderedDict[str, SpeechTicket] = OrderedDict()
+        self._current: tuple[SpeechTicket, asyncio.Task[None]] | None = None
+        self._cut_because = ""
+        self._changed = asyncio.Event()
+        self._held = False
+        self._device = asyncio.Lock()
+        self._chime: asyncio.Task[None] | None = None
+
+    def submit(self, request: SpeechRequest) -> SpeechTicket:
+        """Queue a request; one whose id was seen lately is the earlier one, and is not said again.
+
+        Raises BadRequest for text that is empty or over 4,096 characters, QueueFull.
+        """
+        if (known := self._tickets.get(request.id)) is not None:
+            return known
+        if not request.text.strip():
+            raise BadRequest("text: there is nothing to say", field="text", id=request.id)
+        if len(request.text) > LONGEST_TEXT:
+            raise BadRequest(
+                f"text: {len(request.text)} characters, at most {LONGEST_TEXT} fit", field="text", id=request.id
+            )
+        if len(self._queue) >= self._queue_size:
+            raise QueueFull(f"{len(self._queue)} requests wait to be spoken already; try again later")
+        patience_s = float("inf") if request.expires_s is None else request.expires_s
+        ticket = SpeechTicket(request, time.monotonic() + patience_s)
+        self._tickets[request.id] = ticket
+        while len(self._tickets) > _DONE_IDS + self._queue_size and next(iter(self._tickets.values())).ended:
+            self._tickets.popitem(last=False)
+        heapq.heappush(self._queue, (-request.priority, next(self._order), ticket))
+        self._tell(ticket, SpeechStatus.QUEUED)
+        self._changed.set()
+        if request.interrupt or request.priority is Priority.ALARM:
+            self._cut(f"interrupted by {request.id}")
+        return ticket
+
+    def stop(self, id: str | None = None, reason: str = "stopped") -> int:
+        """Silence and forget all, or one; returns how many requests that ended."""
+        ended = 0
+        for entry in list(self._queue):
+            if id is None or entry[2].id == id:
+                self._queue.remove(entry)
+                self._end(entry[2], SpeechResult(SpeechStatus.CANCELLED, reason))
+                ended += 1
+        heapq.heapify(self._queue)
+        if self._current is not None and id in (None, self._current[0].id):
+            ended += self._cut(reason)
+        return ended
+
+    def hold(self) -> None:
+        """A turn begins: cut what is being said, and let only replies and alarms through until `release`."""
+        self._held = True
+        self._cut("interrupted by a turn")
+
+    def release(self) -> None:
+        self._held = False
+        self._changed.set()
+
+    @property
+    def waiting(self) -> int:
+        return len(self._queue) + (self._current is not None)
+
+    async def settled(self) -> None:
+        """Return when nothing waits and nothing is being said."""
+        while self._tickets and (open_ := [ticket for ticket in self._tickets.values() if not ticket.ended]):
+            await open_[-1].done()
+
+    def chime(self, name: str) -> None:
+        """Begin a chime, unless something is being said."""
+        if not self._device.locked() and (self._chime is None or self._chime.done()):
+            self._chime = asyncio.create_task(self._sound(name), name=f"{name} chime")
+
+    async def _sound(self, name: str) -> None:
+        async with self._device:
+            try:
+                await self._speaker.play(_frames_of(chime(name)), self._settings.volume())
+            except AuricleError as error:
+                _LOG.warning("no chime: %s", error)
+
+    async def run(self) -> None:
+        try:
+            while True:
+                ticket = self._next()
+                if ticket is None:
+                    self._changed.clear()
+                    await self._changed.wait()
+                    continue
+                await self._serve(ticket)
+        finally:
+            self.stop(reason="shutting down")
+            if self._chime is not None:
+                self._chime.cancel()
+                await asyncio.gather(self._chime, return_exceptions=True)
+
+    def _next(self) -> SpeechTicket | None:
+        now = time.monotonic()
+        for entry in [entry for entry in self._queue if entry[2].deadline <= now]:
+            self._queue.remove(entry)
+            self._end(entry[2], SpeechResult(SpeechStatus.EXPIRED, f"waited over {entry[2].request.expires_s} s"))
+        heapq.heapify(self._queue)
+        may_speak = [entry for entry in self._queue if not self._held or self._passes(entry[2].request)]
+        if not may_speak:
+            return None
+        entry = min(may_speak)
+        self._queue.remove(entry)
+        heapq.heapify(self._queue)
+        return entry[2]
+
+    @staticmethod
+    def _passes(request: SpeechRequest) -> bool:
+        return request.turn is not None or request.priority is Priority.ALARM
+
+    async def _serve(self, ticket: SpeechTicket) -> None:
+        task = asyncio.create_task(self._say(ticket), name=f"say {ticket.id}")
+        self._current = (ticket, task)
+        self._cut_because = ""
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            self._end(ticket, SpeechResult(SpeechStatus.CANCELLED, "shutting down"))
+            raise
+        finally:
+            self._current = None
+        self._end(ticket, self._result(ticket, task))
+
+    def _result(self, ticket: SpeechTicket, task: "asyncio.Task[None]") -> SpeechResult:
+        if task.cancelled():
+            return SpeechResult(SpeechStatus.CANCELLED, self._cut_because or "stopped")
+        error = task.exception()
+        if error is None:
+            return SpeechResult(SpeechStatus.FINISHED)
+        if not isinstance(error, AuricleError):
+            _LOG.error("speech %s failed", ticket.id, exc_info=error)
+            error = AuricleError(f"speech failed: {error}", code="speech")
+        self._publish(ErrorRaised(code=error.code, message=error.message, id=ticket.id))
+        return SpeechResult(SpeechStatus.FAILED, error.message)
+
+    async def _say(self, ticket: SpeechTicket) -> None:
+        request = ticket.request
+        made: asyncio.Queue[AudioFrame | BaseException | None] = asyncio.Queue(_FRAMES_AHEAD)
+        maker = asyncio.create_task(self._make(request, made), name=f"synthesize {request.id}")
+        volume = self._settings.volume() if request.volume is None else request.volume
+        try:
+            async with self._device:
+                await self._speaker.play(self._played(ticket, made), volume)
+        finally:
+            maker.cancel()
+            await asyncio.gather(maker, return_exceptions=True)
+
+    async def _played(
+        self, ticket: SpeechTicket, made: "asyncio.Queue[AudioFrame | BaseException | None]"
+    ) -> AsyncIterator[AudioFrame]:
+        started = False
+        while (frame := await made.get()) is not None:
+            if isinstance(frame, BaseException):
+                raise frame
+            if not started:
+                started = True
+                self._tell(ticket, SpeechStatus.STARTED)
+            yield frame
+
+    async def _make(self, request: SpeechRequest, made: "asyncio.Queue[AudioFrame | BaseException | None]") -> None:
+        settings = self._settings
+        filled = replace(
+            request,
+            voice=request.voice or settings.voice(),
+            language=request.language or settings.language,
+            speed=settings.speed if request.speed is None else request.speed,
+        )
+        try:
+            if request.chime:
+                await made.put(chime("attention"))
+            async with aclosing(synthesized(filled, self._tts)) as frames:
+                async for frame in frames:
+                    await made.put(frame)
+            await made.put(None)
+        except Exception as error:  # handed to the player's side, where it ends the request
+            await made.put(error)
+
+    def _cut(self, reason: str) -> int:
+        if self._current is None or self._current[1].done():
+            return 0
+        self._cut_because = reason
+        self._current[1].cancel()
+        return 1
+
+    def _end(self, ticket: SpeechTicket, result: SpeechResult) -> None:
+        if not ticket.ended:
+            ticket.end(result)
+            self._tell(ticket, result.status, result.reason)
+
+    def _tell(self, ticket: SpeechTicket, status: SpeechStatus, reason: str | None = None) -> None:
+        request = ticket.request
+        self._publish(SpeechChanged(id=request.id, status=status, text=request.text, reason=reason, turn=request.turn))
+
+
+async def synthesized(request: SpeechRequest, tts: TextToSpeech) -> AsyncGenerator[AudioFrame, None]:
+    """Yield outbound audio (24 kHz) of a whole text, sentence by sentence. Raises EngineError, BadRequest."""
+    speed = 1.0 if request.speed is None else request.speed
+    for number, text in enumerate(pieces(request.text)):
+        if number:
+            yield _PAUSE
+        resampler: Resampler | None = None
+        piece = SynthesisRequest(text, request.voice, request.language, speed, request.engine)
+        async with aclosing(tts.synthesize(piece)) as frames:
+            async for frame in frames:
+                if resampler is None:
+                    resampler = Resampler(frame.rate_hz, OUTBOUND_RATE_HZ)
+                if pcm := resampler.feed(frame.pcm):
+                    yield AudioFrame(pcm, rate_hz=OUTBOUND_RATE_HZ)
+        if resampler is not None and (pcm := resampler.finish()):
+            yield AudioFrame(pcm, rate_hz=OUTBOUND_RATE_HZ)
+
+
+async def _frames_of(frame: AudioFrame) -> AsyncIterator[AudioFrame]:
+    yield frame

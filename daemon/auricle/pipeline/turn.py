@@ -1,0 +1,113 @@
+"""The story of a turn: hear → answer → say. A turn may begin at any of the three; barge-in cancels its task."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from auricle.model.errors import AuricleError, NothingHeard
+from auricle.model.events import ErrorRaised, Event, IntentHandled, StageChanged, TurnEnded
+from auricle.model.intent import Intent, Reply, Transcript
+from auricle.model.speech import SpeechRequest, SpeechStatus
+from auricle.model.turn import Outcome, Stage, Turn
+from auricle.pipeline.dispatch import Dispatcher
+from auricle.pipeline.ears import Ears
+from auricle.pipeline.endpoint import EndpointRule, Hearing
+from auricle.pipeline.phrases import phrase
+from auricle.pipeline.speak import Speech
+from auricle.pipeline.transcribe import Transcriber
+
+_LOG = logging.getLogger("auricle.turn")
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """All that a turn needs; one turn at a time has the microphone."""
+
+    ears: Ears
+    rule: EndpointRule
+    transcriber: Transcriber
+    dispatcher: Dispatcher
+    speech: Speech
+    language: str
+    chimes: bool
+    publish: Callable[[Event], None]
+
+    async def run(self, turn: Turn) -> Outcome:
+        """A whole spoken turn. Never raises but when cancelled; always ends in TurnEnded."""
+        began = time.monotonic()
+        outcome = Outcome.CANCELLED
+        self.ears.turn_begins()
+        self.speech.hold()
+        try:
+            outcome = await self.hear(turn)
+        except AuricleError as error:
+            outcome = await self.excuse(error, turn)
+        except Exception as error:
+            _LOG.exception("turn %s failed", turn.id)
+            outcome = await self.excuse(AuricleError(f"the turn failed: {error}", code="turn"), turn)
+        finally:
+            self.speech.release()
+            self.publish(StageChanged(stage=Stage.IDLE, turn=None))
+            self.publish(TurnEnded(turn=turn.id, outcome=outcome))
+            self.ears.turn_ends()
+            _LOG.info(
+                "turn %s (%s) %s in %.1f s", turn.id, turn.wake_word or "asked", outcome, time.monotonic() - began
+            )
+        return outcome
+
+    async def hear(self, turn: Turn) -> Outcome:
+        """From the sample where the wake word ended to the transcript."""
+        self.publish(StageChanged(stage=Stage.LISTENING, turn=turn.id))
+        tap = self.ears.tap(turn.first_sample)
+        if self.chimes:
+            self.speech.chime("wake")
+        try:
+            transcript = await self.transcriber.transcribe(Hearing(tap, self.rule), turn)
+        except NothingHeard as nothing:
+            _LOG.debug("turn %s: %s", turn.id, nothing)
+            return Outcome.NOTHING_HEARD
+        finally:
+            tap.close()
+        return await self.answer(transcript, turn)
+
+    async def answer(self, transcript: Transcript, turn: Turn) -> Outcome:
+        """From words to what is done about them."""
+        if not transcript.text.strip():
+            return Outcome.NOTHING_HEARD
+        self.publish(StageChanged(stage=Stage.THINKING, turn=turn.id))
+        intent, reply = await self.understand(transcript, turn)
+        _LOG.debug("turn %s: %r -> %s -> %r", turn.id, transcript.text, intent, reply.text)
+        said = await self.say(reply, turn)
+        if said is SpeechStatus.FAILED:
+            return Outcome.FAILED
+        return Outcome.ANSWERED if reply.understood else Outcome.NOT_UNDERSTOOD
+
+    async def understand(self, transcript: Transcript, turn: Turn) -> tuple[Intent | None, Reply]:
+        """The intent and its reply; also what a typed command is answered with."""
+        intent, reply = await self.dispatcher.dispatch(transcript, turn)
+        self.publish(
+            IntentHandled(
+                turn=turn.id,
+                name=intent.name if intent else None,
+                slots=intent.slots if intent else {},
+                text=transcript.text,
+                handled_by=reply.handled_by,
+                reply=reply.text,
+            )
+        )
+        return intent, reply
+
+    async def say(self, reply: Reply, turn: Turn) -> SpeechStatus:
+        """From the reply to the last sample of it that was played."""
+        if not reply.text.strip():
+            return SpeechStatus.FINISHED
+        self.publish(StageChanged(stage=Stage.SPEAKING, turn=turn.id))
+        ticket = self.speech.submit(SpeechRequest(text=reply.text, language=turn.language, turn=turn.id))
+        return (await ticket.done()).status
+
+    async def excuse(self, error: AuricleError, turn: Turn) -> Outcome:
+        """Tell the event bus what failed, and the person that something did."""
+        self.publish(ErrorRaised(code=error.code, message=error.message, id=turn.id))
+        await self.say(Reply(phrase("failed", turn.language or self.language)), turn)
+        return Outcome.FAILED

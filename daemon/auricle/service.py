@@ -1,0 +1,178 @@
+"""The Assistant: the one object that adapters hold."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from uuid import uuid4
+
+from auricle.bus import EventBus
+from auricle.model.errors import AuricleError, BadRequest
+from auricle.model.events import ErrorRaised, Event, MuteSet, VoiceSet, VolumeSet, WakeHeard
+from auricle.model.intent import Transcript
+from auricle.model.speech import SpeechRequest
+from auricle.model.turn import Outcome, Turn
+from auricle.pipeline.ears import Ears
+from auricle.pipeline.speak import Speech, SpeechTicket
+from auricle.pipeline.turn import Conversation
+from auricle.pipeline.wake import WakeHit
+from auricle.ports import Store
+from auricle.settings import Site
+from auricle.status import Status, reduce
+
+_LOG = logging.getLogger(__name__)
+_LONGEST_COMMAND = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class AskResult:
+    id: str
+    intent: str | None
+    slots: Mapping[str, object]
+    reply: str
+    handled_by: str
+
+
+class Assistant:
+    """Everything happens on the event loop."""
+
+    def __init__(self, site: Site, bus: EventBus, store: Store, status: Status) -> None:
+        self.site = site
+        self.bus = bus
+        self._store = store
+        self._status = status
+        self._turn: tuple[Turn, asyncio.Task[Outcome]] | None = None
+        self._conversation: Conversation | None = None
+        self._ears: Ears | None = None
+        self._describe: Callable[[], dict[str, object]] = dict
+
+    def attach(self, conversation: Conversation, ears: Ears, describe: Callable[[], dict[str, object]]) -> None:
+        """Called once, by the composition root, when the pipeline stands."""
+        self._conversation = conversation
+        self._ears = ears
+        self._describe = describe
+        ears.set_muted(self._status.muted)
+
+    @property
+    def status(self) -> Status:
+        return self._status
+
+    @property
+    def _house(self) -> Conversation:
+        if self._conversation is None:
+            raise AuricleError("still starting; try again in a moment", code="starting")
+        return self._conversation
+
+    @property
+    def _speech(self) -> Speech:
+        return self._house.speech
+
+    def publish(self, event: Event) -> None:
+        """Fold a fact into the status, then tell the bus."""
+        self._status = reduce(self._status, event)
+        self.bus.publish(event)
+
+    def submit(self, request: SpeechRequest) -> SpeechTicket:
+        """Accept something to say. Raises BadRequest, QueueFull."""
+        return self._speech.submit(request)
+
+    async def ask(
+        self, text: str, *, id: str | None = None, language: str | None = None, speak: bool = False
+    ) -> AskResult:
+        """A typed command: goes through intents; `speak` queues the reply as speech too. Raises BadRequest."""
+        if not text.strip() or len(text) > _LONGEST_COMMAND:
+            raise BadRequest(f"text: 1 to {_LONGEST_COMMAND} characters fit", field="text", id=id)
+        turn = Turn(id=id or str(uuid4()), language=language)
+        intent, reply = await self._house.understand(Transcript(text, language=language), turn)
+        if speak and reply.text.strip():
+            self._speech.submit(SpeechRequest(text=reply.text, language=language, turn=turn.id))
+        return AskResult(
+            turn.id, intent.name if intent else None, intent.slots if intent else {}, reply.text, reply.handled_by
+        )
+
+    async def listen(self, *, id: str | None = None, say: str | None = None) -> str:
+        """Open the microphone as if the wake word had been heard, after saying `say`; return the turn's id.
+
+        Raises AuricleError while muted.
+        """
+        if self._ears is None or self._status.muted:
+            raise AuricleError("the microphone is muted; unmute it first", code="muted")
+        if say:
+            await self._speech.submit(SpeechRequest(text=say)).done()
+        turn = Turn(id=id or str(uuid4()), first_sample=self._ears.position)
+        self._begin(turn)
+        return turn.id
+
+    def wake(self, hit: WakeHit) -> None:
+        """The ears heard a wake word."""
+        turn = Turn(wake_word=hit.wake_word, score=hit.score, first_sample=hit.sample)
+        self.publish(WakeHeard(turn=turn.id, wake_word=hit.wake_word, score=round(hit.score, 4), sample=hit.sample))
+        self._begin(turn)
+
+    async def stop(self, id: str | None = None) -> int:
+        """Silence what is said and waits to be said (or one request); a turn that speaks or thinks ends too."""
+        ended = self._speech.stop(id)
+        if self._turn is not None and id in (None, self._turn[0].id):
+            self._turn[1].cancel()
+        return ended
+
+    def set_muted(self, muted: bool) -> None:
+        """Close or open the microphone; kept over restarts."""
+        if self._ears is not None:
+            self._ears.set_muted(muted)
+        self._store.save("muted", muted)
+        self.publish(MuteSet(muted=muted))
+
+    def set_volume(self, volume: int) -> None:
+        """0 to 100; kept over restarts."""
+        if not 0 <= volume <= 100:
+            raise BadRequest(f"volume {volume}: 0 to 100 fit", field="volume")
+        self._store.save("volume", volume)
+        self.publish(VolumeSet(volume=volume))
+
+    def set_voice(self, voice: str) -> None:
+        """Empty is the engine's default; kept over restarts."""
+        self._store.save("voice", voice)
+        self.publish(VoiceSet(voice=voice))
+
+    def describe(self) -> dict[str, object]:
+        """Version, engines, voices, wake words, plugins with status, limits."""
+        return self._describe()
+
+    def fault(self, error: AuricleError) -> None:
+        self.publish(ErrorRaised(code=error.code, message=error.message))
+
+    @property
+    def in_turn(self) -> bool:
+        return self._turn is not None
+
+    async def settled(self) -> None:
+        """Return when no turn is open and nothing waits to be said."""
+        while self._turn is not None:
+            await asyncio.wait({self._turn[1]})
+        if self._conversation is not None:
+            await self._speech.settled()
+
+    async def close(self) -> None:
+        """End the open turn."""
+        if self._turn is not None:
+            task = self._turn[1]
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    def _begin(self, turn: Turn) -> None:
+        """Start a turn's task; one that is open is cancelled first (barge-in)."""
+        before = self._turn[1] if self._turn is not None else None
+        if before is not None:
+            before.cancel()
+        task = asyncio.create_task(self._run(turn, before), name=f"turn {turn.id}")
+        self._turn = (turn, task)
+
+    async def _run(self, turn: Turn, before: "asyncio.Task[Outcome] | None") -> Outcome:
+        try:
+            if before is not None:
+                await asyncio.wait({before})
+            return await self._house.run(turn)
+        finally:
+            if self._turn is not None and self._turn[0] is turn:
+                self._turn = None

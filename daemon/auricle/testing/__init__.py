@@ -1,0 +1,1 @@
+"""For authors of plugins: fakes and contract suites."""
