@@ -38,8 +38,9 @@ from auricle.store import SettingsStore
 _LOG = logging.getLogger("auricle")
 
 
-def make_host(config: Config, state: Path, publish: Publish) -> PluginHost:
+def make_host(loaded: LoadedConfig, state: Path, publish: Publish) -> PluginHost:
     """Load every plugin; a plugin's failure is in its status. Raises ConfigError for wrong keys of any."""
+    config = loaded.config
 
     def context(name: str) -> PluginContext:
         return PluginContext(
@@ -55,10 +56,15 @@ def make_host(config: Config, state: Path, publish: Publish) -> PluginHost:
         plugins=config.plugins, options=config.plugin_options, context=context, timeout_s=config.intents.timeout_s
     )
     host.load()
-    engines = {name: spec.config for name, spec in host.engines().items()}
-    problems = tuple(check_options(config, host.config_types(), engines))
+    specs = host.engines()
+    problems = check_options(
+        loaded,
+        host.config_types(),
+        {name: spec.config for name, spec in specs.items()},
+        in_daemon=[name for name, spec in specs.items() if spec.kind in ("wake", "vad")],
+    )
     if problems:
-        raise ConfigError("the configuration is wrong: " + "; ".join(problems), problems)
+        raise ConfigError("the configuration is wrong", problems)
     return host
 
 
@@ -83,7 +89,7 @@ class Daemon:
         self._mqtt: MqttAdapter | None = None
         self.sound_ended = asyncio.Event()
         """Set when a file or standard input is at its end."""
-        self.host = make_host(config, self._state, self._publish)
+        self.host = make_host(loaded, self._state, self._publish)
         self.bus = EventBus()
         self._store = SettingsStore(self._state / "auricle.sqlite")
         self._stack.callback(self._store.close)
@@ -180,27 +186,28 @@ class Daemon:
         """Bottom up; each part that started is on the stack, and stops in the opposite order."""
         began = time.monotonic()
         if self._events_file is not None:
-            writer = EventsFile(self._events_file, self.assistant)
+            writer = EventsFile(self.assistant, self._events_file)
             await writer.start()
             self._stack.push_async_callback(writer.stop)
         self._stack.push_async_callback(self.speaker.close)
         self._stack.push_async_callback(self.fleet.stop)
         await asyncio.gather(self.fleet.start(), asyncio.to_thread(self._load_ears))
         conversation = self._make_conversation()
+        await asyncio.to_thread(conversation.dispatcher.prepare)
         self.assistant.attach(conversation, self.ears, self._describe)
         await self.host.startup()
         self._stack.push_async_callback(self.host.shutdown)
         self._beside(self._tell_plugins(), "events to plugins")
         self._beside(conversation.speech.run(), "speech")
-        if self.config.mqtt.host is not None:
-            self._mqtt = MqttAdapter(self.assistant, self.config.mqtt, self.config.site, self._tell)
-            await self._mqtt.start()
-            self._stack.push_async_callback(self._mqtt.stop)
         self._stack.push_async_callback(self.assistant.close)
         self.capture.start()
         self._stack.push_async_callback(asyncio.to_thread, self.capture.stop)
         self.ears.start()
         self._stack.push_async_callback(asyncio.to_thread, self.ears.stop)
+        if self.config.mqtt.host is not None:
+            self._mqtt = MqttAdapter(self.assistant, self.config.mqtt, self.config.site, self._tell)
+            await self._mqtt.start()
+            self._stack.push_async_callback(self._mqtt.stop)
         words = ", ".join(word.model for word in self.config.wake.words) or "no wake word"
         _LOG.info("listening for %s after %.1f s; site %s", words, time.monotonic() - began, self.config.site.id)
 

@@ -30,6 +30,10 @@ class Understanding(Protocol):
 class Speaker(Protocol):
     """An output device; plays one stream at a time."""
 
+    def prepare(self) -> None:
+        """Begin to open the device ahead, since it will be needed soon."""
+        ...
+
     async def play(self, frames: AsyncIterator[AudioFrame], volume: int) -> None:
         """Play outbound audio (24 kHz) to its end; returns when the last sample has been heard.
 

@@ -118,6 +118,7 @@ class Speech:
             self._tickets.popitem(last=False)
         heapq.heappush(self._queue, (-request.priority, next(self._order), ticket))
         self._tell(ticket, SpeechStatus.QUEUED)
+        self._speaker.prepare()
         self._changed.set()
         if request.interrupt or request.priority is Priority.ALARM:
             self._cut(f"interrupted by {request.id}")
@@ -140,6 +141,7 @@ class Speech:
         """A turn begins: cut what is being said, and let only replies and alarms through until `release`."""
         self._held = True
         self._cut("interrupted by a turn")
+        self._speaker.prepare()
 
     def release(self) -> None:
         self._held = False

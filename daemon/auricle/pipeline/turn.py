@@ -63,7 +63,8 @@ class Conversation:
         if self.chimes:
             self.speech.chime("wake")
         try:
-            transcript = await self.transcriber.transcribe(Hearing(tap, self.rule), turn)
+            hearing = Hearing(tap, self.rule, after_word=turn.wake_word is not None)
+            transcript = await self.transcriber.transcribe(hearing, turn)
         except NothingHeard as nothing:
             _LOG.debug("turn %s: %s", turn.id, nothing)
             return Outcome.NOTHING_HEARD

@@ -55,6 +55,9 @@ class RecordingSpeaker:
         self.gate = asyncio.Event()
         self.gate.set()
 
+    def prepare(self) -> None:
+        pass
+
     async def play(self, frames: AsyncIterator[AudioFrame], volume: int) -> None:
         self.volumes.append(volume)
         heard = bytearray()

@@ -1,0 +1,151 @@
+"""MQTT: requests in, answers, facts and retained states out; `docs/mqtt.md` tells users all of it."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from auricle.adapters import mqtt_payloads as payloads
+from auricle.adapters.mqtt_assistant import Assistant
+from auricle.adapters.mqtt_link import Link
+from auricle.adapters.mqtt_messages import Outgoing
+from auricle.adapters.mqtt_serving import Requests, is_publishable
+from auricle.bus import Subscription
+from auricle.model.errors import BadRequest, ConfigError, NotConnected, QueueFull
+from auricle.model.events import ComponentChanged, ErrorRaised, Event, Lagged
+from auricle.settings import Mqtt, Site
+from auricle.status import reduce
+
+_LOG = logging.getLogger(__name__)
+_EVENTS = 1024
+_DRAIN_S = 1.0
+_UNREPEATED = ("state", "info")
+"""Sent again only when they change."""
+_BRIEF = ("partial",)
+"""Sent at QoS 0: the next one makes up for a lost one."""
+
+
+class MqttAdapter:
+    """One site at one broker. A broker that is away is waited for, for ever."""
+
+    def __init__(
+        self, assistant: Assistant, settings: Mqtt, site: Site, on_change: Callable[[ComponentChanged], None]
+    ) -> None:
+        """on_change: told on the event loop when the broker comes, goes, or is away for another reason.
+
+        Raises ConfigError without `mqtt.host`.
+        """
+        if not settings.host:
+            raise ConfigError("mqtt.host: the name or address of the broker must be set")
+        self._assistant = assistant
+        self._on_change = on_change
+        prefix = settings.topic_prefix.rstrip("/")
+        self._root = f"{prefix}/{site.id}"
+        self._requests = Requests(assistant, prefix, self._root)
+        self._link = Link(
+            settings,
+            client_id=settings.client_id or f"auricle-{site.id}",
+            farewell=Outgoing(f"{self._root}/availability", payloads.OFFLINE.encode(), retain=True),
+            topics=self._requests.topics,
+            listener=self,
+        )
+        self._status = assistant.status
+        self._sent: dict[str, bytes] = {}
+        self._lost = 0
+        self._tasks: tuple[asyncio.Task[None], ...] = ()
+        self._subscribed = ExitStack()
+        self._subscription: Subscription | None = None
+
+    @property
+    def connected(self) -> bool:
+        return self._link.ready
+
+    async def start(self) -> None:
+        """Returns at once; the connection is made in the background."""
+        self._status = self._assistant.status
+        self._subscription = self._subscribed.enter_context(self._assistant.bus.subscribe(_EVENTS))
+        self._link.start()
+        self._tasks = (
+            asyncio.create_task(self._send_events(self._subscription), name="mqtt events"),
+            asyncio.create_task(self._requests.serve(self._link), name="mqtt requests"),
+        )
+
+    async def stop(self) -> None:
+        """Send what has happened so far and `offline`, in two seconds or so; no task and no thread is left."""
+        if self._subscription is None:
+            return
+        self._subscription.close()
+        events, requests = self._tasks
+        requests.cancel()
+        await asyncio.wait({events, requests}, timeout=_DRAIN_S)
+        events.cancel()
+        await asyncio.gather(events, requests, return_exceptions=True)
+        self._subscribed.close()
+        self._subscription = None
+        await self._link.stop()
+
+    async def publish(self, topic: str, payload: str | bytes, qos: int = 0, retain: bool = False) -> None:
+        """Hand a plugin's message to the network.
+
+        Raises NotConnected while the broker is away, QueueFull when too much waits to be sent, BadRequest for a topic
+        or QoS that cannot be.
+        """
+        if not is_publishable(topic):
+            raise BadRequest(f"topic: {topic!r} cannot be published to; no wildcards, no $ in front", field="topic")
+        if qos not in (0, 1, 2):
+            raise BadRequest(f"qos: 0, 1 or 2 fits, not {qos}", field="qos")
+        body = payload.encode() if isinstance(payload, str) else payload
+        if not self._link.ready:
+            raise NotConnected(f"{topic} was not published: there is no connection to the broker at the moment")
+        if not self._link.send(Outgoing(topic, body, qos, retain)):
+            raise QueueFull(f"{topic} was not published: too many messages wait to be sent")
+
+    def link_ready(self) -> None:
+        if self._lost:
+            _LOG.warning("mqtt: %d events happened while the broker was away and were not sent", self._lost)
+            self._lost = 0
+        self._sent.clear()
+        for message in payloads.retained(self._status):
+            self._send(message)
+        self._send_info()
+        self._send(payloads.Message("availability", payloads.ONLINE, retain=True))
+
+    def link_changed(self, ok: bool, detail: str) -> None:
+        self._on_change(ComponentChanged(component="broker", ok=ok, detail=detail, essential=False))
+
+    def link_overflowed(self) -> None:
+        message = "requests come over MQTT faster than they can be taken; some were dropped"
+        self._assistant.bus.publish(ErrorRaised(code=QueueFull.code, message=message))
+
+    async def _send_events(self, subscription: Subscription) -> None:
+        async for event in subscription:
+            try:
+                self._send_event(event)
+            except Exception:
+                # This adapter's top: one event that cannot be sent must not end the rest.
+                _LOG.exception("mqtt: a %s could not be sent", type(event).__name__)
+
+    def _send_event(self, event: Event) -> None:
+        self._requests.observe(event)
+        if isinstance(event, Lagged):
+            _LOG.warning("mqtt: %d events came too fast and were not sent", event.count)
+            self._status = self._assistant.status
+        else:
+            self._status = reduce(self._status, event)
+        for message in payloads.encode(event, self._status):
+            self._send(message)
+        if isinstance(event, ComponentChanged):
+            self._send_info()
+
+    def _send_info(self) -> None:
+        self._send(payloads.Message("info", self._assistant.describe(), retain=True))
+
+    def _send(self, message: payloads.Message) -> None:
+        payload = message.payload
+        if message.topic in _UNREPEATED and self._sent.get(message.topic) == payload:
+            return
+        qos = 0 if message.topic in _BRIEF else 1
+        if self._link.send(Outgoing(f"{self._root}/{message.topic}", payload, qos, message.retain)):
+            self._sent[message.topic] = payload
+        elif not message.retain:
+            self._lost += 1

@@ -1,0 +1,36 @@
+"""What passes between the event loop and the thread that speaks to the broker."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A message as it came, with what its answer and its acknowledgement need."""
+
+    topic: str
+    payload: bytes
+    qos: int = 0
+    retain: bool = False
+    mid: int = 0
+    connection: object = None
+    """Stands for the connection that it came over: only there can it be acknowledged."""
+    response_topic: str | None = None
+    correlation: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    topic: str
+    payload: bytes
+    qos: int = 1
+    retain: bool = False
+    correlation: bytes | None = None
+    """Goes along with MQTT 5 only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """A QoS 1 message need not come again."""
+
+    mid: int
+    connection: object

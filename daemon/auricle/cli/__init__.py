@@ -1,0 +1,1 @@
+"""The command `auricle`, a module a command."""

@@ -1,0 +1,195 @@
+"""`auricle engines`: which engines there are and whether they can run here; serving one to other machines."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from auricle.cli.common import ActionParsers, load, load_host, print_json, print_table, wrong_name
+
+if TYPE_CHECKING:
+    from auricle.api import EngineSpec, PluginConfig
+    from auricle.settings import Config, EngineProcess
+
+EXAMPLES = """\
+examples:
+  auricle engines list                                             every engine, and what one still needs
+  auricle engines serve faster_whisper --uri tcp://0.0.0.0:10300   give this machine's Whisper to the others
+  auricle engines serve piper --uri unix:///run/auricle/piper.sock
+
+Another daemon uses it with [stt] uri = "tcp://HOST:10300"; so does anything else that speaks Wyoming.
+"""
+
+_COLUMNS = ("name", "kind", "used_for", "state", "detail", "languages", "licence")
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    actions = ActionParsers(parser)
+    actions.add("list", "every engine: kind, state, languages, licence, interpreter, what it is used for", json="it")
+    serve = actions.add("serve", "load one engine and serve it over Wyoming until Ctrl-C")
+    serve.add_argument("name", metavar="NAME", help="an engine for STT or TTS, as `auricle engines list` shows it")
+    serve.add_argument(
+        "--uri", required=True, metavar="URI", help="tcp://HOST:PORT (port 0: any) or unix:///PATH; printed when ready"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    return _list(args) if args.action == "list" else _serve(args)
+
+
+def _list(args: argparse.Namespace) -> int:
+    import asyncio
+
+    config = load(args).config
+    specs = load_host(config).engines()
+    found = asyncio.run(_described(config, list(specs.values())))
+    found += [_remote(config, name) for name, keys in config.engines.items() if name not in specs and keys.get("uri")]
+    if args.json:
+        print_json(found)
+    else:
+        rows = [[_cell(engine[column]) for column in _COLUMNS] for engine in found]
+        print_table([column.replace("_", " ").upper() for column in _COLUMNS], rows)
+    return 0
+
+
+async def _described(config: "Config", specs: "list[EngineSpec]") -> list[dict[str, object]]:
+    import asyncio
+
+    return list(await asyncio.gather(*(_description(config, spec) for spec in specs)))
+
+
+async def _description(config: "Config", spec: "EngineSpec") -> dict[str, object]:
+    state, detail, python = await _state(config, spec)
+    return {
+        "name": spec.name,
+        "kind": spec.kind,
+        "used_for": _uses(config, spec.name),
+        "state": state,
+        "detail": detail,
+        "languages": list(spec.languages),
+        "licence": spec.licence,
+        "interpreter": python,
+        "description": spec.description,
+    }
+
+
+async def _state(config: "Config", spec: "EngineSpec") -> tuple[str, str, str]:
+    """Return the engine's state, what to do or where it is, and the interpreter that runs it."""
+    import os
+    import sys
+
+    from auricle.config import state_dir
+    from auricle.engines import environments
+    from auricle.model.errors import AuricleError
+
+    if spec.kind in ("wake", "vad"):
+        missing = environments.missing_here(spec.requires)
+        advice = f"pip install 'auricle[{spec.extra}]'" if spec.extra else f"pip install {' '.join(missing)}"
+        return ("not installed" if missing else "ready"), (advice if missing else ""), sys.executable
+    try:
+        process, _ = _settings(config, spec)
+        uri = _section_uri(config, spec) or process.uri
+        if uri:
+            return "remote", uri, ""
+        python = environments.interpreter(spec.name, process.python, state_dir(os.environ))
+        await environments.check(spec, python, environments.environment(python, Path(), 0))
+    except AuricleError as error:
+        return "not installed", error.message, ""
+    return "ready", "", str(python)
+
+
+def _remote(config: "Config", name: str) -> dict[str, object]:
+    fields: dict[str, object] = dict.fromkeys(_COLUMNS, "")
+    detail = str(config.engines[name]["uri"])
+    extra = {"languages": [], "interpreter": "", "description": "A Wyoming server"}
+    return fields | extra | {"name": name, "used_for": _uses(config, name), "state": "remote", "detail": detail}
+
+
+def _uses(config: "Config", name: str) -> list[str]:
+    """Return what the configuration uses an engine for."""
+    uses = []
+    for part, section in (("stt", config.stt), ("tts", config.tts)):
+        if section.engine == name:
+            uses.append(part)
+        elif name in section.fallback:
+            uses.append(f"{part} fallback")
+    if any(word.engine == name for word in config.wake.words):
+        uses.append("wake")
+    return uses
+
+
+def _section_uri(config: "Config", spec: "EngineSpec") -> str | None:
+    section = config.stt if spec.kind == "stt" else config.tts
+    return section.uri if section.engine == spec.name else None
+
+
+def _settings(config: "Config", spec: "EngineSpec") -> "tuple[EngineProcess, PluginConfig]":
+    """Return what the configuration says of the engine's process and of the engine. Raises ConfigError.
+
+    As for a worker of the daemon's, `[stt] model` and `[tts] voice` count where `[engines.NAME]` does not say it.
+    """
+    import msgspec
+
+    from auricle.model.errors import ConfigError
+    from auricle.settings import EngineProcess
+
+    keys = dict(config.engines.get(spec.name, {}))
+    section = config.stt if spec.kind == "stt" else config.tts
+    own_names = {field.encode_name for field in msgspec.structs.fields(spec.config)}
+    choice, value = ("model", config.stt.model) if spec.kind == "stt" else ("voice", config.tts.voice)
+    if section.engine == spec.name and value and choice in own_names:
+        keys.setdefault(choice, value)
+    if spec.kind == "stt" and isinstance(config.stt.language, tuple) and "languages" in own_names:
+        keys.setdefault("languages", config.stt.language)
+    shared = {name: value for name, value in keys.items() if name in EngineProcess.__struct_fields__}
+    own = {name: value for name, value in keys.items() if name not in shared}
+    try:
+        return msgspec.convert(shared, EngineProcess, strict=True), msgspec.convert(own, spec.config, strict=True)
+    except (msgspec.ValidationError, TypeError) as error:  # TypeError: the engine's own type is broken
+        raise ConfigError(f"[engines.{spec.name}]: {error}; `auricle config check` tells more") from error
+
+
+def _serve(args: argparse.Namespace) -> int:
+    import asyncio
+
+    from auricle.logs import set_up
+
+    config = load(args).config
+    specs = {name: spec for name, spec in load_host(config).engines().items() if spec.kind in ("stt", "tts")}
+    if args.name not in specs:
+        return wrong_name("engine for STT or TTS", args.name, specs)
+    set_up(config.log.level)
+    _, own = _settings(config, specs[args.name])
+    return asyncio.run(_until_stopped(specs[args.name], own, args.uri))
+
+
+async def _until_stopped(spec: "EngineSpec", config: "PluginConfig", uri: str) -> int:
+    """Serve until SIGTERM (exit status 0); Ctrl-C ends it as it ends every command."""
+    import asyncio
+    import signal
+    import sys
+
+    from auricle.engines import environments
+    from auricle.engines.serve import serve_engine
+
+    await environments.check(spec, Path(sys.executable), {})
+    serving = asyncio.create_task(
+        serve_engine(spec, config, uri, on_ready=lambda where: print(where, flush=True)), name=f"serve {spec.name}"
+    )
+    stopped = False
+
+    def stop() -> None:
+        nonlocal stopped
+        stopped = True
+        serving.cancel()
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop)
+    try:
+        await serving
+    except asyncio.CancelledError:
+        if not stopped:
+            raise
+    return 0
+
+
+def _cell(value: object) -> str:
+    return (", ".join(str(item) for item in value) if isinstance(value, list) else str(value)) or "-"

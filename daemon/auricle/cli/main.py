@@ -1,0 +1,150 @@
+"""The command line's front door: finds the command's module, and turns errors into words and exit statuses.
+
+Imports nothing heavy: `auricle --help` must come at once.
+"""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from auricle import __version__
+from auricle.cli.help_format import HelpFormatter
+from auricle.model.errors import AuricleError, ConfigError
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "run": ("the daemon, in the foreground", "auricle.cli.run"),
+    "demo": ("one spoken command through the whole pipeline, from a file to a file", "auricle.cli.demo"),
+    "ask": ("a typed command: prints the reply", "auricle.cli.ask"),
+    "transcribe": ("speech in files to text", "auricle.cli.transcribe"),
+    "synthesize": ("text to speech in a file", "auricle.cli.synthesize"),
+    "wake": ("find the wake word in files", "auricle.cli.wake"),
+    "devices": ("microphones and speakers of this machine", "auricle.cli.devices"),
+    "plugins": ("plugins and how they are", "auricle.cli.plugins"),
+    "engines": ("engines for speech, and serving one to others", "auricle.cli.engines"),
+    "config": ("check the configuration, show it, print an example", "auricle.cli.config"),
+    "bench": ("measure this machine: latency, idle load, speed of the engines", "auricle.cli.bench"),
+}
+"""Command to its line in the help and its module, which has `arguments(parser)` and `run(args) -> int`.
+
+A module may have `EXAMPLES`, lines that end its help; the first line of its docstring is the description.
+"""
+
+DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
+"""Exit statuses; 3 says that the daemon cannot be reached."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command that `argv` names, without the program's name; return the exit status."""
+    try:
+        status = _dispatch(list(sys.argv[1:] if argv is None else argv))
+        sys.stdout.flush()
+    except SystemExit as stop:  # argparse has told already
+        return stop.code if isinstance(stop.code, int) else FAILED
+    except ConfigError as error:
+        _tell(_with_problems(error))
+        return WRONG_USAGE
+    except AuricleError as error:
+        _tell(str(error))
+        return FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read us has enough; a second attempt to flush at exit must not complain either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    return status
+
+
+def _dispatch(argv: list[str]) -> int:
+    top = _parser()
+    at = _command_index(argv)
+    options = top.parse_args(argv[:at])
+    if at == len(argv):
+        top.print_usage(sys.stderr)
+        _tell("name a command; `auricle --help` lists them")
+        return WRONG_USAGE
+    name = argv[at]
+    if name not in COMMANDS:
+        return _unknown(name)
+    line, module_name = COMMANDS[name]
+    module = importlib.import_module(module_name)
+    parser = argparse.ArgumentParser(
+        prog=f"auricle {name}",
+        description=_description(module.__doc__, line),
+        epilog=getattr(module, "EXAMPLES", None),
+        formatter_class=HelpFormatter,
+    )
+    _config_argument(parser, default=options.config)
+    module.arguments(parser)
+    args = parser.parse_args(argv[at + 1 :])
+    return int(module.run(args))
+
+
+def _parser() -> argparse.ArgumentParser:
+    width = max(len(name) for name in COMMANDS)
+    parser = argparse.ArgumentParser(
+        prog="auricle",
+        usage="auricle [--config FILE] COMMAND …",
+        description="A voice daemon for the home: wake word, speech to text, intents, a voice; MQTT in and out.",
+        epilog="\n".join(
+            (
+                "commands:",
+                *(f"  {name:<{width}}  {line}" for name, (line, _) in COMMANDS.items()),
+                "",
+                "`auricle COMMAND --help` tells more about one.",
+                "Exit status: 0 done, 1 failed, 2 wrong usage or configuration, 130 interrupted.",
+            )
+        ),
+        formatter_class=HelpFormatter,
+        allow_abbrev=False,
+    )
+    _config_argument(parser, default=None)
+    parser.add_argument("--version", action="version", version=f"auricle {__version__}")
+    return parser
+
+
+def _config_argument(parser: argparse.ArgumentParser, *, default: str | None) -> None:
+    parser.add_argument(
+        "--config",
+        metavar="FILE",
+        default=default,
+        help="configuration; else $AURICLE_CONFIG, ~/.config/auricle/config.toml or /etc/auricle/config.toml",
+    )
+
+
+def _command_index(argv: list[str]) -> int:
+    """Return where the command stands: the first word that is neither an option nor one's value."""
+    at = 0
+    while at < len(argv) and argv[at].startswith("-"):
+        at += 2 if argv[at] == "--config" else 1
+    return min(at, len(argv))
+
+
+def _description(docstring: str | None, line: str) -> str:
+    """Return a module's first line without the command's name in front of it."""
+    first = (docstring or "").strip().partition("\n")[0]
+    text = first.partition(": ")[2] or line
+    return f"{text[0].upper()}{text[1:]}"
+
+
+def _unknown(name: str) -> int:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, COMMANDS, n=1, cutoff=0.5)
+    advice = f"did you mean `auricle {near[0]}`?" if near else "`auricle --help` lists the commands"
+    _tell(f"there is no command {name}; {advice}")
+    return WRONG_USAGE
+
+
+def _with_problems(error: ConfigError) -> str:
+    """Return the headline and each problem on a line of its own."""
+    if not error.problems:
+        return str(error)
+    headline = str(error).partition(error.problems[0])[0].rstrip(" :\n") or "the configuration is wrong"
+    return "\n  ".join((f"{headline}:", *error.problems))
+
+
+def _tell(text: str) -> None:
+    print(f"auricle: {text}", file=sys.stderr)

@@ -1,0 +1,63 @@
+"""`auricle synthesize`: text to a WAV file, no daemon needed."""
+
+import argparse
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("text", metavar="TEXT", help="what to say; - reads standard input")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE.wav", required=True, help="24 kHz 16-bit mono; - is standard output"
+    )
+    parser.add_argument("--voice", help="a voice of the configured engine")
+    parser.add_argument("--language", help="language of the text, such as en")
+    parser.add_argument("--speed", type=float, help="0.5 to 2")
+
+
+def run(args: argparse.Namespace) -> int:
+    import asyncio
+    import sys
+    import time
+
+    from auricle.cli.common import load
+    from auricle.cli.engines_only import TTS, running_engines
+    from auricle.model.audio import OUTBOUND_RATE_HZ
+    from auricle.model.errors import AudioFileError, BadRequest
+    from auricle.model.speech import SpeechRequest
+    from auricle.pipeline.speak import LONGEST_TEXT, synthesized
+    from auricle.pipeline.wav import WavWriter
+
+    text = sys.stdin.read() if args.text == "-" else args.text
+    if not text.strip():
+        raise BadRequest("there is no text to say")
+    if len(text) > LONGEST_TEXT:
+        raise BadRequest(f"{len(text)} characters of text: at most {LONGEST_TEXT} fit")
+    if args.speed is not None and not 0.5 <= args.speed <= 2:
+        raise BadRequest(f"--speed {args.speed}: 0.5 to 2 fit")
+    loaded = load(args)
+    tts = loaded.config.tts
+    request = SpeechRequest(
+        text=text,
+        voice=args.voice or tts.voice or None,
+        language=args.language or loaded.config.site.language,
+        speed=args.speed or tts.speed,
+    )
+
+    async def synthesize() -> float:
+        async with running_engines(loaded, kinds=(TTS,)) as fleet:
+            began = time.monotonic()
+            with WavWriter(args.output, OUTBOUND_RATE_HZ) as wav:
+                async for frame in synthesized(request, fleet.tts):
+                    wav.write(frame.pcm)
+            if not wav.seconds:
+                raise BadRequest(f"{text!r} has nothing in it that can be said")
+            print(
+                f"{args.output}: {wav.seconds:.2f} s of speech in {time.monotonic() - began:.2f} s",
+                file=sys.stderr,
+            )
+            return wav.seconds
+
+    try:
+        asyncio.run(synthesize())
+    except OSError as error:
+        raise AudioFileError(f"{args.output}: {error.strerror or error}") from error
+    return 0

@@ -1,0 +1,1 @@
+"""Engines in processes of their own, spoken to over the Wyoming protocol."""

@@ -1,0 +1,179 @@
+"""One plugin's calls: blocking code on a thread of its own, coroutines on the loop, each with a time limit."""
+
+import asyncio
+import inspect
+import queue
+import threading
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from time import monotonic
+
+from auricle.model.errors import PluginError
+
+GRACE_S = 0.5
+"""How long a cancelled coroutine may take to end before it counts as stuck."""
+MOST_WAITING = 16
+"""Blocking calls that may wait for the plugin's thread; one more is refused."""
+
+
+class Lane:
+    """Runs one plugin's code. Whatever that code does comes out as a result or a PluginError, within the limit.
+
+    Blocking calls run one at a time on one daemon thread, so a plugin needs no locks and may keep objects that
+    belong to a thread. A thread cannot be killed: after a call that overran, others are refused until it returns.
+    KeyboardInterrupt passes from coroutines, and the caller's own cancellation passes from both.
+    """
+
+    def __init__(self, plugin: str) -> None:
+        self._plugin = plugin
+        self._jobs: queue.Queue[_Job | None] = queue.Queue(MOST_WAITING)
+        self._thread: threading.Thread | None = None
+        self._running: _Job | None = None
+        self._overrun: dict[asyncio.Task[object], str] = {}
+
+    @property
+    def stuck_in(self) -> str:
+        """The call that ran past its limit and has not ended yet; empty when there is none."""
+        job = self._running
+        if job is not None and (job.given_up or monotonic() > job.deadline):
+            return job.what
+        return next(iter(self._overrun.values()), "")
+
+    def run(self, what: str, function: Callable[[], object], limit_s: float) -> object:
+        """Run `function` on the plugin's thread and wait for it, without an event loop. Raises PluginError."""
+        job = self._submit(what, function, limit_s)
+        try:
+            return _result(what, job.outcome.result(limit_s))
+        except TimeoutError:
+            job.give_up()
+            raise _too_long(what, limit_s) from None
+
+    async def call(self, what: str, function: Callable[[], object], limit_s: float) -> object:
+        """Call a hook, `async def` or not, and await what it returns if that can be awaited. Raises PluginError."""
+        deadline = monotonic() + limit_s
+        if inspect.iscoroutinefunction(inspect.unwrap(getattr(function, "func", function))):
+            self._refuse_if_stuck(what)
+            result = function()
+        else:
+            result = await self._blocking(what, function, limit_s)
+        if not inspect.isawaitable(result):
+            return result
+        return await self._awaited(what, result, deadline, limit_s)
+
+    def close(self) -> None:
+        """End the thread; one that is stuck is left behind, and does not keep the process alive."""
+        if self._thread is None:
+            return
+        try:
+            self._jobs.put_nowait(None)
+        except queue.Full:
+            return
+        if not self.stuck_in:
+            self._thread.join(GRACE_S)
+            self._thread = None
+
+    async def _blocking(self, what: str, function: Callable[[], object], limit_s: float) -> object:
+        job = self._submit(what, function, limit_s)
+        outcome = asyncio.wrap_future(job.outcome)
+        try:
+            done, _ = await asyncio.wait({outcome}, timeout=limit_s)
+        except asyncio.CancelledError:
+            job.outcome.cancel()
+            raise
+        if not done:
+            job.give_up()
+            raise _too_long(what, limit_s)
+        return _result(what, outcome.result())
+
+    async def _awaited(self, what: str, awaitable: Awaitable[object], deadline: float, limit_s: float) -> object:
+        task = asyncio.create_task(_contained(awaitable), name=f"plugin-{self._plugin}-{what}")
+        try:
+            done, _ = await asyncio.wait({task}, timeout=max(0.0, deadline - monotonic()))
+        except asyncio.CancelledError:
+            await self._end(what, task)
+            raise
+        if not done:
+            await self._end(what, task)
+            raise _too_long(what, limit_s)
+        if task.cancelled():
+            raise PluginError(f"{what} cancelled itself")
+        return _result(what, task.result())
+
+    async def _end(self, what: str, task: "asyncio.Task[object]") -> None:
+        task.cancel()
+        self._overrun[task] = what
+        task.add_done_callback(lambda ended: self._overrun.pop(ended, None))
+        await asyncio.wait({task}, timeout=GRACE_S)
+
+    def _refuse_if_stuck(self, what: str) -> None:
+        if stuck := self.stuck_in:
+            raise PluginError(f"{what} was not called: {stuck} has not returned yet")
+
+    def _submit(self, what: str, function: Callable[[], object], limit_s: float) -> "_Job":
+        self._refuse_if_stuck(what)
+        job = _Job(what, function, monotonic() + limit_s)
+        try:
+            self._jobs.put_nowait(job)
+        except queue.Full:
+            raise PluginError(f"{what} was not called: {MOST_WAITING} calls are waiting already") from None
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name=f"plugin-{self._plugin}", daemon=True)
+            self._thread.start()
+        return job
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            if not job.outcome.set_running_or_notify_cancel():
+                continue
+            self._running = job
+            try:
+                outcome: object = job.function()
+            except BaseException as error:  # a plugin call: all that it raises, SystemExit too, ends here
+                outcome = _Raised(error)
+            self._running = None
+            job.outcome.set_result(outcome)
+            del job, outcome
+
+
+@dataclass(slots=True)
+class _Job:
+    what: str
+    function: Callable[[], object]
+    deadline: float
+    outcome: "Future[object]" = field(default_factory=Future)
+    given_up: bool = False
+
+    def give_up(self) -> None:
+        """Do not begin it any more; if it has begun, it is what the plugin is stuck in."""
+        self.given_up = True
+        self.outcome.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class _Raised:
+    error: BaseException
+
+
+async def _contained(awaitable: Awaitable[object]) -> object:
+    try:
+        return await awaitable
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        raise
+    except BaseException as error:  # a plugin call
+        return _Raised(error)
+
+
+def _result(what: str, outcome: object) -> object:
+    if not isinstance(outcome, _Raised):
+        return outcome
+    error = outcome.error
+    if isinstance(error, PluginError):
+        raise PluginError(error.message) from error
+    if isinstance(error, SystemExit):
+        raise PluginError(f"{what} tried to end the daemon (SystemExit: {error})") from error
+    raise PluginError(f"{what} raised {type(error).__name__}: {error}") from error
+
+
+def _too_long(what: str, limit_s: float) -> PluginError:
+    return PluginError(f"{what} took longer than {limit_s:g} s")

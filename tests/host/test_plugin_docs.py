@@ -1,0 +1,59 @@
+"""What the plugin guide says is so: every hook is in it, and its example works."""
+
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from auricle.api import PluginContext, Transcript, Turn
+from auricle.host import PluginHost
+from auricle.host.checks import known_hooks
+from auricle.pipeline.dispatch import Dispatcher
+from auricle.settings import Plugins
+
+GUIDE = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text()
+TABLE = re.findall(r"^\| `(auricle_\w+)\(([\w, ]*)\)` \|", GUIDE, re.MULTILINE)
+
+
+def test_every_hook_is_in_the_guide_with_its_arguments_in_lifecycle_order() -> None:
+    assert [(name, tuple(filter(None, arguments.split(", ")))) for name, arguments in TABLE] == list(
+        known_hooks().items()
+    )
+
+
+def test_guide_names_no_hook_that_there_is_not() -> None:
+    assert set(re.findall(r"\bauricle_(?!dice)\w+\b", GUIDE)) <= set(known_hooks())
+
+
+def test_guide_says_the_limits_that_the_code_has() -> None:
+    from auricle.host.plugin_host import EVENT_FAULTS, EVENTS_WAITING
+    from auricle.pipeline.sentences import MOST_SAMPLES_EACH
+
+    assert f"An event queue holds {EVENTS_WAITING} events" in GUIDE
+    assert f"more than {MOST_SAMPLES_EACH:,} sentences" in GUIDE
+    assert EVENT_FAULTS == 5
+    assert "After five\n  failures in a row" in GUIDE
+
+
+async def test_example_of_the_guide_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    code = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)[0]
+    module = ModuleType("auricle_dice")
+    monkeypatch.setitem(sys.modules, "auricle_dice", module)
+    exec(compile(code, "auricle_dice", "exec"), vars(module))
+    host = PluginHost(
+        plugins=Plugins(),
+        options={"dice": {"sides": 2}},
+        context=lambda name: PluginContext(name=name),
+        timeout_s=5,
+    )
+    host.register("dice", vars(module)["Dice"])
+    dispatcher = Dispatcher(host, {"en": host.sentences("en")}, near_miss=0.86, language="en")
+    intent, reply = await dispatcher.dispatch(Transcript("Roll a die with 20 sides."), Turn())
+    assert intent is not None
+    assert intent.slots == {"sides": 20}
+    assert reply.handled_by == "dice"
+    _, reply = await dispatcher.dispatch(Transcript("Roll the dice!"), Turn())
+    assert reply.text in ("It is a 1.", "It is a 2.")
+    await host.shutdown()

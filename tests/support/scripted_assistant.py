@@ -1,0 +1,137 @@
+"""An Assistant with a script instead of engines; bus, status and events are the real ones."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from auricle.bus import EventBus
+from auricle.model.errors import AuricleError, QueueFull
+from auricle.model.events import (
+    Event,
+    MuteSet,
+    SpeechChanged,
+    StageChanged,
+    Transcribed,
+    TurnEnded,
+    VoiceSet,
+    VolumeSet,
+)
+from auricle.model.speech import SpeechRequest, SpeechStatus
+from auricle.model.turn import Outcome, Stage
+from auricle.status import Status, reduce
+
+
+@dataclass(frozen=True)
+class ScriptedEnd:
+    status: SpeechStatus
+    reason: str | None = None
+
+
+class ScriptedTicket:
+    def __init__(self, request: SpeechRequest) -> None:
+        self.request = request
+        self.id = request.id
+        self.ended: asyncio.Future[ScriptedEnd] = asyncio.get_running_loop().create_future()
+
+    async def done(self) -> ScriptedEnd:
+        return await asyncio.shield(self.ended)
+
+
+@dataclass(frozen=True)
+class ScriptedReply:
+    id: str
+    intent: str | None
+    slots: Mapping[str, object]
+    reply: str
+    handled_by: str
+
+
+class ScriptedAssistant:
+    def __init__(self, *, at_once: bool = True, room: int = 1000) -> None:
+        """at_once: speech ends when it is submitted; else `finish` ends it. room: how many may wait."""
+        self.bus = EventBus()
+        self.status = Status(volume=80, voice="amy")
+        self.at_once = at_once
+        self.room = room
+        self.said: list[SpeechRequest] = []
+        self.waiting: dict[str, ScriptedTicket] = {}
+        self.asked: list[tuple[str, str | None, bool]] = []
+        self.stopped: list[str | None] = []
+        self.prompts: list[str | None] = []
+        self.hears = "turn on the light"
+        self.think = asyncio.Event()
+        self.think.set()
+        self.description: dict[str, object] = {"version": "1.2.3", "voices": ["amy"]}
+
+    def publish(self, event: Event) -> None:
+        self.status = reduce(self.status, event)
+        self.bus.publish(event)
+
+    def submit(self, request: SpeechRequest) -> ScriptedTicket:
+        if len(self.waiting) >= self.room:
+            raise QueueFull(f"{self.room} requests wait to be said; try again later")
+        ticket = ScriptedTicket(request)
+        self.said.append(request)
+        self.waiting[request.id] = ticket
+        self.publish(SpeechChanged(id=request.id, status=SpeechStatus.QUEUED, text=request.text))
+        if self.at_once:
+            self.finish(request.id)
+        return ticket
+
+    def finish(self, id: str, status: SpeechStatus = SpeechStatus.FINISHED, reason: str | None = None) -> None:
+        ticket = self.waiting.pop(id)
+        ticket.ended.set_result(ScriptedEnd(status, reason))
+        self.publish(SpeechChanged(id=id, status=status, text=ticket.request.text, reason=reason))
+
+    async def ask(
+        self, text: str, *, id: str | None = None, language: str | None = None, speak: bool = False
+    ) -> ScriptedReply:
+        self.asked.append((text, language, speak))
+        await self.think.wait()
+        if text == "raise":
+            raise RuntimeError("a fault in the script")
+        return ScriptedReply(id or "none", "TurnOn", {"lamp": "desk"}, f"you said {text}", "commands")
+
+    async def listen(self, *, id: str | None = None, say: str | None = None) -> str:
+        if self.status.muted:
+            raise AuricleError("the microphone is muted; unmute it first", code="muted")
+        turn = id or "none"
+        self.prompts.append(say)
+        self.publish(StageChanged(stage=Stage.LISTENING, turn=turn))
+        self.publish(transcribed(turn, self.hears))
+        self.publish(StageChanged(stage=Stage.IDLE))
+        self.publish(TurnEnded(turn=turn, outcome=Outcome.ANSWERED if self.hears else Outcome.NOTHING_HEARD))
+        return turn
+
+    async def stop(self, id: str | None = None) -> int:
+        self.stopped.append(id)
+        ended = [waiting for waiting in self.waiting if id in (None, waiting)]
+        for waiting in ended:
+            self.finish(waiting, SpeechStatus.CANCELLED, "stopped")
+        return len(ended)
+
+    def set_muted(self, muted: bool) -> None:
+        self.publish(MuteSet(muted=muted))
+
+    def set_volume(self, volume: int) -> None:
+        self.publish(VolumeSet(volume=volume))
+
+    def set_voice(self, voice: str) -> None:
+        self.publish(VoiceSet(voice=voice))
+
+    def describe(self) -> dict[str, object]:
+        return self.description
+
+
+def transcribed(turn: str, text: str) -> Transcribed:
+    return Transcribed(
+        turn=turn,
+        text=text,
+        language="en",
+        confidence=0.9,
+        wake_word="hey_jarvis",
+        audio_s=1.5,
+        first_sample=16_000,
+        last_sample=40_000,
+        latency_ms=310.5,
+    )
