@@ -162,6 +162,8 @@ class Assistant:
 
     def _begin(self, turn: Turn) -> None:
         """Start a turn's task; one that is open is cancelled first (barge-in)."""
+        if self._ears is not None:
+            self._ears.turn_begins()
         before = self._turn[1] if self._turn is not None else None
         if before is not None:
             before.cancel()
@@ -176,3 +178,5 @@ class Assistant:
         finally:
             if self._turn is not None and self._turn[0] is turn:
                 self._turn = None
+                if self._ears is not None:
+                    self._ears.turn_ends()

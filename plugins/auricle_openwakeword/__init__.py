@@ -21,10 +21,8 @@ class OpenWakeWordConfig(PluginConfig, frozen=True, kw_only=True):
         ),
     ] = "auto"
     delay_s: Annotated[
-        float | None,
+        Annotated[float, Meta(ge=0, le=1)] | None,
         Meta(
-            ge=0,
-            le=1,
             description="How long after the end of a word the detector hears it: the command's sound begins this much "
             "before the detection; none is the runtime's own.",
             extra={"unit": "s"},

@@ -13,6 +13,7 @@ from auricle.api import EngineUnavailable
 from auricle_openwakeword.runtimes import STEP_SAMPLES, Model, Runtime
 
 _OVERLAP_SAMPLES = 480
+_SILENCE_SAMPLES = 100 * STEP_SAMPLES
 _MELS = 76
 """Spectrogram frames that one embedding looks at."""
 
@@ -41,7 +42,8 @@ class Onnx(Runtime):
         # It keeps ten seconds and copies them at every step; what one step looks at is enough.
         preprocessor.raw_data_buffer = deque(maxlen=STEP_SAMPLES + _OVERLAP_SAMPLES)
         preprocessor.melspectrogram_max_len = _MELS + 8
-        self._silent_features = preprocessor.feature_buffer.copy()
+        # From 0.5 on it begins with random noise, and the first scores would differ from one start to the next.
+        self._silent_features = preprocessor._get_embeddings(np.zeros(_SILENCE_SAMPLES, np.int16))
         self.reset()
 
     def step(self, samples: npt.NDArray[np.int16]) -> Sequence[float]:

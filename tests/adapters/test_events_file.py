@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import os
+import select
 import threading
 from pathlib import Path
 
@@ -11,7 +12,17 @@ import pytest
 
 from auricle.adapters.events_file import EventsFile
 from auricle.model.errors import AuricleError
-from auricle.model.events import ErrorRaised, MuteSet, PartialHeard, StageChanged, TurnEnded, VolumeSet, WakeHeard
+from auricle.model.events import (
+    ErrorRaised,
+    MuteSet,
+    PartialHeard,
+    SpeechChanged,
+    StageChanged,
+    TurnEnded,
+    VolumeSet,
+    WakeHeard,
+)
+from auricle.model.speech import SpeechStatus
 from auricle.model.turn import Outcome, Stage
 from support.scripted_assistant import ScriptedAssistant, transcribed
 
@@ -33,6 +44,8 @@ async def test_each_event_is_a_line_with_its_topic_and_payload(tmp_path: Path) -
     assistant.publish(TurnEnded(turn="t", outcome=Outcome.ANSWERED))
     assistant.publish(MuteSet(muted=True))
     assistant.publish(VolumeSet(volume=20))
+    for status in (SpeechStatus.QUEUED, SpeechStatus.STARTED, SpeechStatus.FINISHED):
+        assistant.publish(SpeechChanged(id="s", status=status, text="hi"))
     await events.stop()
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     assert [line["topic"] for line in lines] == [
@@ -43,10 +56,21 @@ async def test_each_event_is_a_line_with_its_topic_and_payload(tmp_path: Path) -
         "mute",
         "state",
         "volume",
+        "speech",
+        "speech",
+        "state",
+        "speech",
+        "state",
     ]
     assert all(line.keys() == {"topic", "payload"} for line in lines)
     assert (lines[0]["payload"]["sample"], lines[2]["payload"]["text"]) == (16_000, "grüß dich")
-    assert [line["payload"]["state"] for line in lines if line["topic"] == "state"] == ["listening", "idle", "muted"]
+    assert [line["payload"]["state"] for line in lines if line["topic"] == "state"] == [
+        "listening",
+        "idle",
+        "muted",
+        "speaking",
+        "muted",
+    ]
     assert (lines[4]["payload"], lines[6]["payload"]) == ("ON", 20)
     assert events_threads() == []
 
@@ -59,7 +83,7 @@ async def test_a_line_is_there_as_soon_as_its_event_happened(tmp_path: Path) -> 
     await events.start()
     assistant.publish(PartialHeard(turn="t", text="turn"))
     async with asyncio.timeout(10):
-        while len(path.read_text().splitlines()) < 2:  # noqa: ASYNC110
+        while len(path.read_text().splitlines()) < 2:
             await asyncio.sleep(0.02)
     assert path.read_text().endswith('{"topic":"partial","payload":{"turn":"t","text":"turn"}}\n')
     await events.stop()
@@ -106,7 +130,9 @@ async def test_a_reader_that_goes_away_is_logged_once(
     monkeypatch.setattr(events, "_fd", os.dup2(writing, events._fd))
     os.close(writing)
     assistant.publish(PartialHeard(turn="t", text="one"))
-    assert await asyncio.to_thread(os.read, reading, 4096)
+    readable, _, _ = await asyncio.to_thread(select.select, [reading], [], [], 10.0)
+    assert readable
+    assert b'"text":"one"' in os.read(reading, 4096)
     os.close(reading)
     for _ in range(5):
         assistant.publish(PartialHeard(turn="t", text="two"))

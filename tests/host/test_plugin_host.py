@@ -94,7 +94,7 @@ async def handled(host: PluginHost) -> str:
 
 async def unstuck(host: PluginHost, name: str) -> None:
     async with asyncio.timeout(10):
-        while status(host, name).detail.endswith("until it does"):  # noqa: ASYNC110 -- nothing tells of it
+        while status(host, name).detail.endswith("until it does"):
             await asyncio.sleep(0.01)
 
 

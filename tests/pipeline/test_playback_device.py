@@ -40,13 +40,13 @@ def loudness(heard: np.ndarray) -> float:
 
 @pytest.fixture
 def short(tmp_path: Path) -> str:
-    soundfile.write(tmp_path / "short.wav", sweep(1.5), RATE)
+    soundfile.write(tmp_path / "short.wav", sweep(1.2), RATE)
     return str(tmp_path / "short.wav")
 
 
 @pytest.fixture
 def long(tmp_path: Path) -> str:
-    soundfile.write(tmp_path / "long.wav", sweep(6.0), RATE)
+    soundfile.write(tmp_path / "long.wav", sweep(4.0), RATE)
     return str(tmp_path / "long.wav")
 
 
@@ -64,7 +64,7 @@ def test_a_play_is_heard_whole_and_ends_when_it_was_heard(pulse: PulseServer, sh
         assert driver.expect(played="done")["underruns"] == 0
         heard = places(room.so_far())
         assert heard[0] < 0.1
-        assert heard[-1] > 1.35
+        assert heard[-1] > 1.05
         assert np.all(np.diff(heard) > 0)
 
 
@@ -101,7 +101,7 @@ def test_a_cancelled_play_is_silent_at_once_and_the_next_starts_at_its_beginning
         driver.expect(played="done")
         heard = places(room.so_far()[before:])
         assert heard[0] < 0.1
-        assert heard[-1] > 1.35
+        assert heard[-1] > 1.05
 
 
 def test_a_gap_in_the_feed_is_silence_and_counted_once(pulse: PulseServer, short: str) -> None:
@@ -109,8 +109,8 @@ def test_a_gap_in_the_feed_is_silence_and_counted_once(pulse: PulseServer, short
         driver.tell(do="play", wav=short, pause_s=1.0)
         assert driver.expect(played="done")["underruns"] == 1
         heard = places(room.so_far())
-        assert len(heard) < 35
-        assert heard[-1] > 1.35
+        assert len(heard) < 28
+        assert heard[-1] > 1.05
 
 
 def test_a_card_of_another_rate_and_two_channels_plays_the_same(pulse: PulseServer, short: str) -> None:
@@ -120,7 +120,7 @@ def test_a_card_of_another_rate_and_two_channels_plays_the_same(pulse: PulseServ
         driver.expect(played="done")
         heard = places(room.so_far())
         assert heard[0] < 0.1
-        assert heard[-1] > 1.35
+        assert heard[-1] > 1.05
         assert loudness(room.so_far()) == pytest.approx(8000 / 2**0.5, rel=0.1)
 
 
@@ -129,7 +129,7 @@ def test_a_server_that_dies_and_returns_goes_on_where_it_was(pulse: PulseServer,
         with pulse.recorder() as room:
             driver.tell(do="play", wav=long)
             driver.expect(pulled=True)
-            time.sleep(2.0)
+            time.sleep(1.2)
             pulse.kill()
             first = places(room.stop())
         assert driver.expect(ok=False)["component"] == "speaker"
@@ -140,12 +140,12 @@ def test_a_server_that_dies_and_returns_goes_on_where_it_was(pulse: PulseServer,
         second = places(room_again.stop())
         assert 0.0 < second[0] - first[-1] < 0.8
         assert np.all(np.diff(second) > 0)
-        assert second[-1] > 5.8
+        assert second[-1] > 3.8
 
 
 def test_a_speaker_that_stays_away_is_an_error_and_told_when_it_is_back(pulse: PulseServer, short: str) -> None:
     pulse.kill()
-    with player(pulse) as driver:
+    with player(pulse, away_s=1.5, unused_s=1.0) as driver:
         driver.tell(do="play", wav=short)
         detail = driver.expect(component="speaker", ok=False)["detail"]
         assert detail.startswith("no speaker 'default': ")
@@ -155,7 +155,7 @@ def test_a_speaker_that_stays_away_is_an_error_and_told_when_it_is_back(pulse: P
 
 
 def test_an_unused_device_is_given_back(pulse: PulseServer) -> None:
-    with player(pulse) as driver:
+    with player(pulse, unused_s=1.0) as driver:
         driver.tell(do="prepare")
         driver.expect(ok=True)
         assert len(pulse.streams("sink-inputs")) == 1

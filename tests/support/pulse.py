@@ -17,9 +17,9 @@ READY_S = 15.0
 SPEAKER_RATE_HZ = 24_000
 _REMAP = ("module-remap-source", "master=mic_sink.monitor", "source_name=mic")
 _MODULES = (
-    "module-null-sink sink_name=mic_sink rate=16000 channels=1",
+    "module-null-sink norewinds=1 sink_name=mic_sink rate=16000 channels=1",
     " ".join(_REMAP),
-    "module-null-sink sink_name=speaker rate=48000",
+    "module-null-sink norewinds=1 sink_name=speaker rate=48000",
 )
 
 

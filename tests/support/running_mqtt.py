@@ -27,7 +27,7 @@ class Running:
 
     async def until(self, holds: Callable[[], bool], timeout_s: float = 15.0) -> None:
         async with asyncio.timeout(timeout_s):
-            while not holds():  # noqa: ASYNC110 -- what a test waits for has no event of its own
+            while not holds():
                 await asyncio.sleep(0.02)
 
     async def connected(self) -> None:

@@ -150,14 +150,11 @@ async def _play(settings: dict[str, Any]) -> None:
     import soundfile
 
     from auricle.pipeline.devices import Format
-    from auricle.pipeline.playback import DeviceSpeaker, open_speaker
-    from auricle.settings import AudioOutput
+    from auricle.pipeline.loudspeaker import DeviceSpeaker, output_formats
 
     form = settings.pop("format", None)
-    if form is None:
-        speaker = open_speaker(AudioOutput(**settings), _changed)
-    else:
-        speaker = DeviceSpeaker(settings["device"], _changed, formats=lambda device: [Format(*form)])
+    formats = output_formats if form is None else lambda device: [Format(*form)]
+    speaker = DeviceSpeaker(settings.pop("device"), _changed, formats=formats, **settings)
     loop = asyncio.get_running_loop()
     commands: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
 
@@ -185,8 +182,7 @@ async def _play(settings: dict[str, Any]) -> None:
             outcome = "cancelled"
         except AuricleError as error:
             outcome = error.code
-        underruns = speaker.underruns if isinstance(speaker, DeviceSpeaker) else 0
-        _say(played=outcome, took_s=time.monotonic() - began_s, underruns=underruns)
+        _say(played=outcome, took_s=time.monotonic() - began_s, underruns=speaker.underruns)
 
     task: asyncio.Task[None] | None = None
     _say(ready=True)

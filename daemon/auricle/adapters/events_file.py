@@ -65,8 +65,12 @@ class EventsFile:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._ended.wait(), _DRAIN_S)
         self._stopping.set()
-        await self._ended.wait()
-        self._thread.join()
+        try:
+            await asyncio.wait_for(self._ended.wait(), _DRAIN_S)
+            self._thread.join()
+        except TimeoutError:
+            # A write to a disk that is gone cannot be interrupted.
+            _LOG.warning("events: %s does not let go; leaving it behind", self._path)
 
     async def _take_events(self, subscription: Subscription, status: Status) -> None:
         state = payloads.state_of(status)

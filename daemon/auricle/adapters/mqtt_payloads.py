@@ -187,17 +187,17 @@ def encode(event: Event, status: Status) -> list[Message]:
             speech = Speech(
                 id=event.id, status=event.status.value, text=event.text, at=_utc(event.at), reason=event.reason
             )
-            return [Message("speech", speech), _state(status)]
+            return [Message("speech", speech), state_of(status)]
         case ErrorRaised():
             return [Message("error", error_of(event))]
         case MuteSet():
-            return [_mute(status), _state(status)]
+            return [_mute(status), state_of(status)]
         case VolumeSet():
             return [_volume(status)]
         case VoiceSet():
             return [_voice(status)]
         case StageChanged() | ComponentChanged():
-            return [_state(status)]
+            return [state_of(status)]
         case Lagged():
             return retained(status)
     return []
@@ -205,7 +205,11 @@ def encode(event: Event, status: Status) -> list[Message]:
 
 def retained(status: Status) -> list[Message]:
     """Every retained view of `status`."""
-    return [_state(status), _mute(status), _volume(status), _voice(status)]
+    return [state_of(status), _mute(status), _volume(status), _voice(status)]
+
+
+def state_of(status: Status) -> Message:
+    return Message("state", State(state=status.state, since=_utc(status.since), detail=status.detail), retain=True)
 
 
 def error_of(event: ErrorRaised) -> Error:
@@ -215,10 +219,6 @@ def error_of(event: ErrorRaised) -> Error:
 def to_json(value: object) -> bytes:
     """A plugin's slots may hold anything: what JSON has no word for is sent as its text."""
     return msgspec.json.encode(value, enc_hook=str)
-
-
-def _state(status: Status) -> Message:
-    return Message("state", State(state=status.state, since=_utc(status.since), detail=status.detail), retain=True)
 
 
 def _mute(status: Status) -> Message:

@@ -20,18 +20,16 @@ def make_wake(
 ) -> WakeEngine:
     """A wake engine, not loaded. Raises EngineUnavailable with what to type, ConfigError naming the key."""
     spec = _spec(specs, engine, "wake")
-    made = _class(spec)(_config(spec, options), words)
-    if not isinstance(made, WakeEngine):
-        raise EngineUnavailable(f"engine {spec.name}: {spec.target} is no WakeEngine")
+    made = _class(spec, WakeEngine)(_config(spec, options), words)
+    assert isinstance(made, WakeEngine)
     return made
 
 
 def make_vad(specs: Mapping[str, EngineSpec], engine: str, options: Options) -> VadEngine:
     """A VAD engine, not loaded. Raises EngineUnavailable with what to type, ConfigError naming the key."""
     spec = _spec(specs, engine, "vad")
-    made = _class(spec)(_config(spec, options))
-    if not isinstance(made, VadEngine):
-        raise EngineUnavailable(f"engine {spec.name}: {spec.target} is no VadEngine")
+    made = _class(spec, VadEngine)(_config(spec, options))
+    assert isinstance(made, VadEngine)
     return made
 
 
@@ -57,12 +55,12 @@ def _config(spec: EngineSpec, options: Options) -> PluginConfig:
         raise ConfigError(problem, (problem,)) from error
 
 
-def _class(spec: EngineSpec) -> Callable[..., object]:
+def _class(spec: EngineSpec, base: type[object]) -> Callable[..., object]:
     module, _, name = spec.target.partition(":")
     try:
         found: object = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, OSError) as error:
         raise EngineUnavailable(f"engine {spec.name} cannot be imported from {spec.target}: {error}") from error
-    if not isinstance(found, type):
-        raise EngineUnavailable(f"engine {spec.name}: {spec.target} is no class")
+    if not (isinstance(found, type) and issubclass(found, base)):
+        raise EngineUnavailable(f"engine {spec.name}: {spec.target} is no {base.__name__}")
     return found

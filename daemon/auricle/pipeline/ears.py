@@ -16,6 +16,7 @@ _LOG = logging.getLogger(__name__)
 _RING_S = 4.0
 _TAP_WINDOWS = 2048
 _TAKE_S = 0.25
+_HOLD_S = 0.02
 _FAULT_PAUSE_S = 0.5
 
 
@@ -35,7 +36,7 @@ class Tap:
     """A bounded stream of inbound audio, in windows that the VAD has judged, from one sample on.
 
     Iterate it on the event loop; it ends when the sound ends or `close` is called. A reader that falls a minute
-    behind loses the oldest windows, and `lost` counts them.
+    behind loses the oldest windows, and `lost` counts them; a lossless source waits for its reader instead.
     """
 
     def __init__(self, first_sample: int, loop: asyncio.AbstractEventLoop, *, lossless: bool) -> None:
@@ -55,6 +56,7 @@ class Tap:
         if self._lossless:
             while not self.room.wait(_TAKE_S) and not self.closed:
                 pass
+            self.room.clear()
         self._loop.call_soon_threadsafe(self._take_in, windows)
 
     def end(self) -> None:
@@ -67,8 +69,6 @@ class Tap:
 
     def _take_in(self, windows: list[AudioFrame]) -> None:
         self._windows.extend(windows)
-        if self._lossless and len(self._windows) > _TAP_WINDOWS // 4:
-            self.room.clear()
         while len(self._windows) > _TAP_WINDOWS:
             self._windows.popleft()
             self.lost += 1
@@ -200,10 +200,13 @@ class Ears:
         if (tap := self._tap) is not None and not tap.closed:
             self._feed(tap)
         if self._source.lossless:
-            while not self._turn_over.wait(_TAKE_S) and not self._stopping:
-                if (tap := self._tap) is not None and not tap.closed:
-                    break
+            while not self._turn_over.is_set() and not self._stopping and not self._tapped:
+                self._turn_over.wait(_HOLD_S)
         return True
+
+    @property
+    def _tapped(self) -> bool:
+        return self._tap is not None and not self._tap.closed
 
     def _tell(self, hit: WakeHit) -> None:
         if not self._source.lossless:

@@ -24,10 +24,8 @@ _AHEAD_S = 2.0
 _ROOM_S = 1.0
 _FADE_S = 0.008
 _PIECE_BYTES = OUTBOUND_RATE_HZ // 4 * SAMPLE_BYTES
-_AWAY_S = 5.0
 _STALL_S = 3.0
 """A null sink, asleep, takes up to 2 s to ask for sound."""
-_UNUSED_S = 5.0
 _CALM_BLOCKS = 3
 _RETRY_S = 0.25
 _CLOSE_S = 1.0
@@ -151,6 +149,7 @@ class DeviceSpeaker:
     """A device as ports.Speaker. Everything here is called on the event loop; PortAudio is called on a thread.
 
     device: "default", an index, or a name or part of one. on_change: called on the event loop.
+    away_s: how long a play waits for a device that is away. unused_s: how long one that is not used stays open.
     """
 
     def __init__(
@@ -159,10 +158,14 @@ class DeviceSpeaker:
         on_change: Callable[[ComponentChanged], None],
         *,
         formats: Callable[[Device], Sequence[Format]] = output_formats,
+        away_s: float = 5.0,
+        unused_s: float = 5.0,
     ) -> None:
         self._device = device
         self._on_change = on_change
         self._formats = formats
+        self._away_s = away_s
+        self._unused_s = unused_s
         self._lane: Lane | None = None
         self._stream: OpenStream | None = None
         """Of the lane's thread."""
@@ -181,7 +184,7 @@ class DeviceSpeaker:
     def prepare(self) -> None:
         """Open the device ahead, without waiting for it; it closes by itself when it is not used for some seconds."""
         if not self._turn.locked():
-            self._keep_open(_UNUSED_S)
+            self._keep_open(self._unused_s)
             self._begin_opening()
 
     async def play(self, frames: AsyncIterator[AudioFrame], volume: int) -> None:
@@ -190,7 +193,7 @@ class DeviceSpeaker:
             self._keep_open(None)
             heard = False
             try:
-                await self._ensure_open(time.monotonic() + _AWAY_S)
+                await self._ensure_open(time.monotonic() + self._away_s)
                 await self._feed(frames, gain(volume))
                 await self._drain()
                 heard = True
@@ -198,7 +201,7 @@ class DeviceSpeaker:
                 if not heard:
                     self._fed.fade()
                 self._fed.feeding = False
-                self._keep_open(_UNUSED_S)
+                self._keep_open(self._unused_s)
 
     async def close(self) -> None:
         """Close the device; returns within about a second, even where PortAudio hangs."""
@@ -254,7 +257,7 @@ class DeviceSpeaker:
     async def _reopen(self) -> None:
         """Open the device again and go on with what has not been played. Raises AudioDeviceError."""
         self._ready = False
-        await self._ensure_open(time.monotonic() + _AWAY_S)
+        await self._ensure_open(time.monotonic() + self._away_s)
 
     async def _ensure_open(self, deadline_s: float) -> None:
         """Try, with growing pauses, until the device is open. Raises AudioDeviceError when `deadline_s` passes."""
@@ -348,7 +351,7 @@ class DeviceSpeaker:
 
     def _unused_over(self) -> None:
         if self._told is not None and not self._told[0]:
-            self._keep_open(_UNUSED_S)
+            self._keep_open(self._unused_s)
             self._begin_opening()  # so that it is told when the device is back, before anything is to be said
         else:
             self._ready = False

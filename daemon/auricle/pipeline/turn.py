@@ -37,7 +37,6 @@ class Conversation:
         """A whole spoken turn. Never raises but when cancelled; always ends in TurnEnded."""
         began = time.monotonic()
         outcome = Outcome.CANCELLED
-        self.ears.turn_begins()
         self.speech.hold()
         try:
             outcome = await self.hear(turn)
@@ -50,7 +49,6 @@ class Conversation:
             self.speech.release()
             self.publish(StageChanged(stage=Stage.IDLE, turn=None))
             self.publish(TurnEnded(turn=turn.id, outcome=outcome))
-            self.ears.turn_ends()
             _LOG.info(
                 "turn %s (%s) %s in %.1f s", turn.id, turn.wake_word or "asked", outcome, time.monotonic() - began
             )

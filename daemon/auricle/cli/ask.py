@@ -1,0 +1,123 @@
+"""`auricle ask`: a typed command; prints the reply. No daemon needed."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from auricle.config import LoadedConfig
+    from auricle.model.intent import Intent, Reply
+    from auricle.model.turn import Turn
+
+EXAMPLES = """\
+It works without the daemon: what a command would publish over MQTT is told and not sent.
+Exit status 0 says that a reply was given, "Sorry, I did not understand." included; --json then has "intent": null.
+
+examples:
+  auricle ask "what time is it"
+  auricle ask --json "turn on the kitchen light"
+"""
+
+LONGEST_TEXT = 1024
+"""Characters of a command."""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("text", metavar="TEXT", help="the command, as it would be said")
+    parser.add_argument("--json", action="store_true", help="print the reply and what was understood as JSON")
+    parser.add_argument("--speak", action="store_true", help="speak the reply too")
+    parser.add_argument("--language", help="language of the command, such as en; none: the site's")
+
+
+def run(args: argparse.Namespace) -> int:
+    import asyncio
+
+    from auricle.cli.common import load, print_json
+    from auricle.model.errors import BadRequest
+    from auricle.model.turn import Turn
+
+    text = args.text.strip()
+    if not text or len(text) > LONGEST_TEXT:
+        raise BadRequest(f"a command of {len(text)} characters: 1 to {LONGEST_TEXT} fit")
+    loaded = load(args)
+    turn = Turn(language=args.language)
+
+    async def ask() -> int:
+        intent, reply = await answer(loaded, text, turn)
+        if args.json:
+            print_json(
+                {
+                    "id": turn.id,
+                    "text": text,
+                    "intent": intent.name if intent else None,
+                    "slots": dict(intent.slots) if intent else {},
+                    "score": intent.score if intent else None,
+                    "reply": reply.text,
+                    "handled_by": reply.handled_by,
+                }
+            )
+        else:
+            print(reply.text, flush=True)
+        if args.speak and reply.text.strip():
+            await speak(loaded, reply.text, args.language)
+        return 0
+
+    return asyncio.run(ask())
+
+
+async def answer(loaded: "LoadedConfig", text: str, turn: "Turn") -> "tuple[Intent | None, Reply]":
+    """Understand and act as the daemon would, with its plugins; what they publish is refused and told."""
+    import os
+
+    from auricle.app import make_host
+    from auricle.config import state_dir
+    from auricle.model.intent import Transcript
+    from auricle.pipeline.dispatch import Dispatcher
+
+    config = loaded.config
+    host = make_host(loaded, state_dir(os.environ), _unsent)
+    await host.startup()
+    try:
+        known = {code: host.sentences(code) for code in {config.site.language, turn.language or config.site.language}}
+        dispatcher = Dispatcher(
+            host,
+            {code: sentences for code, sentences in known.items() if sentences},
+            near_miss=config.intents.near_miss,
+            language=config.site.language,
+        )
+        return await dispatcher.dispatch(Transcript(text, language=turn.language), turn)
+    finally:
+        await host.shutdown()
+
+
+async def speak(loaded: "LoadedConfig", text: str, language: str | None) -> None:
+    """Say `text` with the configured voice and speaker. Raises EngineError, AudioDeviceError."""
+    from contextlib import aclosing
+
+    from auricle.cli.engines_only import TTS, running_engines
+    from auricle.model.speech import SpeechRequest
+    from auricle.pipeline.playback import open_speaker
+    from auricle.pipeline.speak import synthesized
+
+    config = loaded.config
+    request = SpeechRequest(
+        text=text,
+        voice=config.tts.voice or None,
+        language=language or config.site.language,
+        speed=config.tts.speed,
+    )
+    speaker = open_speaker(config.audio.output, lambda event: None)
+    try:
+        async with (
+            running_engines(loaded, kinds=(TTS,)) as fleet,
+            aclosing(synthesized(request, fleet.tts)) as frames,
+        ):
+            await speaker.play(frames, config.audio.output.volume)
+    finally:
+        await speaker.close()
+
+
+async def _unsent(topic: str, payload: str | bytes, qos: int, retain: bool) -> None:
+    from auricle.model.errors import NotConnected
+
+    what = payload.decode(errors="replace") if isinstance(payload, bytes) else payload
+    raise NotConnected(f"`auricle ask` works without the daemon and sends nothing; {topic} would have got {what}")

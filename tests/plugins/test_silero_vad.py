@@ -1,0 +1,56 @@
+"""Silero VAD tells voice from other sound, on one thread."""
+
+import os
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from auricle.api import PluginContext
+from auricle.testing.wake_contracts import Samples, VadContract, probabilities_of
+from auricle_silero_vad import SileroVad, SileroVadConfig
+from auricle_silero_vad.engine import Engine
+from support.voice import Speak
+
+pytestmark = pytest.mark.models
+
+
+@pytest.fixture
+def engine() -> Iterator[Engine]:
+    engine = Engine(SileroVadConfig())
+    engine.load()
+    yield engine
+    engine.close()
+
+
+@pytest.fixture
+def spoken(speak: Speak) -> Samples:
+    return speak("Turn on the light in the kitchen.")
+
+
+class TestSileroVad(VadContract):
+    pass
+
+
+def test_plugin_brings_the_engine_silero_vad() -> None:
+    (spec,) = SileroVad(PluginContext("silero_vad"), SileroVad.Config()).auricle_engines()
+    assert (spec.name, spec.kind, spec.target) == ("silero_vad", "vad", "auricle_silero_vad.engine:Engine")
+
+
+def test_loading_leaves_the_environment_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_THREAD_LIMIT", raising=False)
+    Engine(SileroVadConfig()).load()
+    assert "OMP_THREAD_LIMIT" not in os.environ
+    monkeypatch.setenv("OMP_THREAD_LIMIT", "7")
+    Engine(SileroVadConfig()).load()
+    assert os.environ["OMP_THREAD_LIMIT"] == "7"
+
+
+def test_a_window_is_judged_on_the_calling_thread_alone(engine: Engine, spoken: Samples) -> None:
+    before = len(os.listdir("/proc/self/task"))
+    found: list[list[float]] = []
+    thread = threading.Thread(target=lambda: found.append(probabilities_of(engine, spoken)), name="vad")
+    thread.start()
+    thread.join(30)
+    assert max(found[0]) > 0.9
+    assert len(os.listdir("/proc/self/task")) <= before
