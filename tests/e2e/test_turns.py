@@ -1,5 +1,6 @@
 """Whole turns on a real PulseAudio and a real Mosquitto, spoken by Piper and read back by Whisper."""
 
+import json
 import re
 import signal
 import time
@@ -32,9 +33,9 @@ chime = false
 
 @pytest.fixture
 def question(tmp_path: Path, speak: Speak) -> Path:
-    """A recording of somebody who asks for the time in one breath, with a second of quiet around it."""
+    """A recording of somebody who asks for the time in one breath, with a little quiet around it."""
     path = tmp_path / "question.wav"
-    quiet = np.random.default_rng(1).integers(-3, 4, 16_000).astype(np.int16)
+    quiet = np.random.default_rng(1).integers(-3, 4, 6_000).astype(np.int16)
     soundfile.write(path, np.concatenate([quiet, speak("hey jarvis, what time is it?"), quiet]), 16_000)
     return path
 
@@ -55,7 +56,7 @@ def tells_the_hour(heard: str) -> bool:
 def test_a_spoken_question_is_answered_aloud_and_told_to_the_broker(
     den: RunningDaemon, pulse: PulseServer, mosquitto: Mosquitto, question: Path, read: Read
 ) -> None:
-    with mosquitto.collect("auricle/den/transcript") as transcripts, pulse.recorder() as room:
+    with mosquitto.collect("auricle/den/transcript") as told, pulse.recorder() as room:
         pulse.say(question)
         heard = den.wait("transcript")
         den.wait("speech", lambda speech: speech["status"] == "finished")
@@ -64,7 +65,8 @@ def test_a_spoken_question_is_answered_aloud_and_told_to_the_broker(
     assert "what time is it" in heard["text"].lower()
     assert heard["wake_word"] == "hey_jarvis"
     assert heard["first_sample"] < heard["last_sample"]
-    assert [message.json()["turn"] for message in transcripts.messages] == [heard["turn"]]
+        transcript = told.next()
+    assert json.loads(transcript.payload) == heard
     assert tells_the_hour(read(reply, 24_000)), read(reply, 24_000)
 
 
@@ -112,7 +114,8 @@ def test_turns_go_on_without_the_broker_and_it_is_found_again(
     den.wait("speech", lambda speech: speech["status"] == "finished")
     mosquitto.start()
     with mosquitto.collect("auricle/den/availability") as availability:
-        assert availability.wait(lambda message: message.payload == b"online", timeout_s=10)
+        while availability.next(timeout_s=10).payload != b"online":
+            pass
 
 
 def test_a_microphone_that_is_pulled_and_put_back_is_heard_again(
@@ -137,13 +140,15 @@ def test_a_microphone_that_is_pulled_and_put_back_is_heard_again(
     assert noticed_s < 10
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_forty_turns_leave_nothing_behind(den: RunningDaemon, pulse: PulseServer, question: Path) -> None:
     counts = []
     for _ in range(40):
         pulse.say(question, wait=False)
         den.wait("speech", lambda speech: speech["status"] == "finished")
         den.wait("state", lambda state: state["state"] != "speaking")
-        time.sleep(0.3)
+        time.sleep(0.1)
         counts.append((den.ps.num_fds(), den.ps.num_threads(), len(den.workers())))
     assert max(counts[1:]) <= max(counts[:3]), counts
 

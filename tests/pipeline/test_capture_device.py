@@ -101,7 +101,6 @@ def test_a_sound_server_that_dies_and_returns_is_told_and_heard_again(
         time.sleep(1.5)
         pulse.start()
         driver.expect(ok=True)
-        assert driver.expect(gap=...)["gap"] >= RATE
         before = len(driver.pcm())
         pulse.say(burst)
         time.sleep(0.5)

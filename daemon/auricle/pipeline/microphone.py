@@ -200,19 +200,24 @@ class Microphone:
 
     def _keep(self) -> None:
         """The thread's life: open, watch, replace."""
-        pause = _BackOff(*_RETRY_S)
+        pause, look = _BackOff(*_RETRY_S), _BackOff(*_RETRY_ZEROS_S)
         while not self._stopping.is_set():
             try:
                 self._stream = stream = self._stream or self._open()
                 verdict = self._watch(stream)
+                if verdict in (_Verdict.WELL, _Verdict.ZEROS):
+                    pause = _BackOff(*_RETRY_S)
                 if verdict is _Verdict.WELL:
-                    pause = _BackOff(*(_RETRY_ZEROS_S if self._zero_s else _RETRY_S))
+                    look = _BackOff(*_RETRY_ZEROS_S)
+                elif verdict is _Verdict.ZEROS and look.over():
+                    self._replace(verdict)
+                    look.longer()
+                elif verdict is _Verdict.STALLED and pause.over():
+                    self._replace(verdict)
+                    pause.longer()
                 elif verdict is _Verdict.GONE:
                     self._drop()
                     pause.sleep(self._stopping)
-                elif verdict is not _Verdict.WAITING and pause.over():
-                    self._replace(verdict)
-                    pause.longer()
             except AudioDeviceError as error:
                 self._tell(False, f"no microphone {self._device!r}: {error}; trying again")
                 pause.sleep(self._stopping)
