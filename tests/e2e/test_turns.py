@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+
 from support.daemon import RunningDaemon, running_daemon
 from support.mosquitto import Mosquitto
 from support.pulse import PulseServer
@@ -60,12 +61,12 @@ def test_a_spoken_question_is_answered_aloud_and_told_to_the_broker(
         pulse.say(question)
         heard = den.wait("transcript")
         den.wait("speech", lambda speech: speech["status"] == "finished")
+        transcript = told.next()
         time.sleep(0.3)
         reply = room.stop()
     assert "what time is it" in heard["text"].lower()
     assert heard["wake_word"] == "hey_jarvis"
     assert heard["first_sample"] < heard["last_sample"]
-        transcript = told.next()
     assert json.loads(transcript.payload) == heard
     assert tells_the_hour(read(reply, 24_000)), read(reply, 24_000)
 

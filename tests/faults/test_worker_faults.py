@@ -179,9 +179,7 @@ async def main():
 asyncio.run(main())
 """
     variables = os.environ | {"PYTHONPATH": os.pathsep.join((str(TESTS), os.environ.get("PYTHONPATH", "")))}
-    daemon = subprocess.Popen(  # noqa: ASYNC220
-        [sys.executable, "-c", program, str(parts.folder)], env=variables, stdout=subprocess.PIPE
-    )
+    daemon = subprocess.Popen([sys.executable, "-c", program, str(parts.folder)], env=variables, stdout=subprocess.PIPE)
     assert daemon.stdout is not None
     try:
         pid = int(await asyncio.to_thread(daemon.stdout.readline))

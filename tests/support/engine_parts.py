@@ -90,7 +90,7 @@ async def transcript(stt: WyomingStt, frames: int = 5, language: str | None = No
 async def until(true: Callable[[], bool], timeout_s: float = 15.0) -> None:
     """Wait until a fact holds."""
     async with asyncio.timeout(timeout_s):
-        while not true():  # noqa: ASYNC110 -- the fact is in another process
+        while not true():
             await asyncio.sleep(0.02)
 
 
