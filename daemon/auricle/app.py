@@ -21,6 +21,7 @@ from auricle.engines.inprocess import make_vad, make_wake
 from auricle.host import PluginHost
 from auricle.model.errors import AuricleError, ConfigError, NotConnected
 from auricle.model.events import Event
+from auricle.notify import tell_systemd
 from auricle.pipeline.capture import Capture
 from auricle.pipeline.dispatch import Dispatcher
 from auricle.pipeline.ears import Ears
@@ -210,6 +211,8 @@ class Daemon:
             self._stack.push_async_callback(self._mqtt.stop)
         words = ", ".join(word.model for word in self.config.wake.words) or "no wake word"
         _LOG.info("listening for %s after %.1f s; site %s", words, time.monotonic() - began, self.config.site.id)
+        tell_systemd("READY=1", f"STATUS=listening for {words}")
+        self._stack.callback(tell_systemd, "STOPPING=1")
 
     def _load_ears(self) -> None:
         self._detector.load()

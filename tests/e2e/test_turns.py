@@ -1,17 +1,16 @@
 """Whole turns on a real PulseAudio and a real Mosquitto, spoken by Piper and read back by Whisper."""
 
 import json
-import re
 import signal
 import time
 from collections.abc import Callable, Iterator
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
+from support.clock import tells_the_hour
 from support.daemon import RunningDaemon, running_daemon
 from support.mosquitto import Mosquitto
 from support.pulse import PulseServer
@@ -45,13 +44,6 @@ def question(tmp_path: Path, speak: Speak) -> Path:
 def den(tmp_path: Path, pulse: PulseServer, mosquitto: Mosquitto) -> Iterator[RunningDaemon]:
     with running_daemon(tmp_path, CONFIG.format(port=mosquitto.port), pulse.env) as daemon:
         yield daemon
-
-
-def tells_the_hour(heard: str) -> bool:
-    """Whether what was heard names the present hour, as a digit or a word."""
-    words = "twelve one two three four five six seven eight nine ten eleven".split()
-    hour = datetime.now().astimezone().hour % 12
-    return bool(re.search(rf"\b({words[hour]}|{hour or 12})\b", re.sub(r"[^a-z0-9]", " ", heard.lower())))
 
 
 def test_a_spoken_question_is_answered_aloud_and_told_to_the_broker(

@@ -48,9 +48,14 @@ def test_loading_leaves_the_environment_as_it_was(monkeypatch: pytest.MonkeyPatc
 
 def test_a_window_is_judged_on_the_calling_thread_alone(engine: Engine, spoken: Samples) -> None:
     before = len(os.listdir("/proc/self/task"))
-    found: list[list[float]] = []
-    thread = threading.Thread(target=lambda: found.append(probabilities_of(engine, spoken)), name="vad")
+    found: list[tuple[float, int]] = []
+
+    def judge() -> None:
+        found.append((max(probabilities_of(engine, spoken)), len(os.listdir("/proc/self/task"))))
+
+    thread = threading.Thread(target=judge, name="vad")
     thread.start()
     thread.join(30)
-    assert max(found[0]) > 0.9
-    assert len(os.listdir("/proc/self/task")) <= before
+    ((highest, tasks),) = found
+    assert highest > 0.9
+    assert tasks <= before + 1

@@ -301,6 +301,5 @@ def _workers_mb(pid: int) -> Sequence[tuple[str, float]]:
     found = []
     for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
         words = Path(f"/proc/{child}/cmdline").read_bytes().decode().split("\0")
-        if "--name" in words:
-            found.append((words[words.index("--name") + 1], _rss_mb(int(child))))
+        found += [(word.removeprefix("--name="), _rss_mb(int(child))) for word in words if word.startswith("--name=")]
     return found

@@ -3,6 +3,7 @@
 import struct
 import sys
 import wave
+from pathlib import Path
 from typing import BinaryIO
 
 from auricle.model.audio import SAMPLE_BYTES
@@ -25,7 +26,8 @@ class WavWriter:
             self._pipe = sys.stdout.buffer
             self._pipe.write(_header(rate_hz))
         else:
-            self._wave = wave.open(path, "wb")  # noqa: SIM115 -- closed by __exit__
+            self._file = Path(path).open("wb")  # noqa: SIM115 -- closed by __exit__
+            self._wave = wave.open(self._file)  # noqa: SIM115 -- closed by __exit__
             self._wave.setparams((1, SAMPLE_BYTES, rate_hz, 0, "NONE", ""))
 
     @property
@@ -46,6 +48,7 @@ class WavWriter:
     def __exit__(self, *error: object) -> None:
         if self._wave is not None:
             self._wave.close()
+            self._file.close()
         elif self._pipe is not None:
             self._pipe.flush()
 
