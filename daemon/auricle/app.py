@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from auricle import __version__
@@ -20,7 +21,8 @@ from auricle.engines.fleet import Fleet
 from auricle.engines.inprocess import make_vad, make_wake
 from auricle.host import PluginHost
 from auricle.model.errors import AuricleError, ConfigError, NotConnected
-from auricle.model.events import Event
+from auricle.model.events import ComponentChanged, Event, QualityFound
+from auricle.model.turn import utc_now
 from auricle.notify import tell_systemd
 from auricle.pipeline.capture import Capture
 from auricle.pipeline.dispatch import Dispatcher
@@ -37,6 +39,8 @@ from auricle.status import Status
 from auricle.store import SettingsStore
 
 _LOG = logging.getLogger("auricle")
+_FIRST_SOUND_S = 3.0
+"""A microphone that says nothing of itself for so long is not waited for."""
 
 
 def make_host(loaded: LoadedConfig, state: Path, publish: Publish) -> PluginHost:
@@ -90,6 +94,7 @@ class Daemon:
         self._mqtt: MqttAdapter | None = None
         self.sound_ended = asyncio.Event()
         """Set when a file or standard input is at its end."""
+        self._microphone_told = asyncio.Event()
         self.host = make_host(loaded, self._state, self._publish)
         self.bus = EventBus()
         self._store = SettingsStore(self._state / "auricle.sqlite")
@@ -186,6 +191,8 @@ class Daemon:
     async def _start(self) -> None:
         """Bottom up; each part that started is on the stack, and stops in the opposite order."""
         began = time.monotonic()
+        starting = ComponentChanged(component="start", ok=False, detail="not listening yet")
+        self.assistant.publish(starting)
         if self._events_file is not None:
             writer = EventsFile(self.assistant, self._events_file)
             await writer.start()
@@ -205,6 +212,9 @@ class Daemon:
         self._stack.push_async_callback(asyncio.to_thread, self.capture.stop)
         self.ears.start()
         self._stack.push_async_callback(asyncio.to_thread, self.ears.stop)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._microphone_told.wait(), _FIRST_SOUND_S)
+        self.assistant.publish(replace(starting, ok=True, detail="", at=utc_now()))
         if self.config.mqtt.host is not None:
             self._mqtt = MqttAdapter(self.assistant, self.config.mqtt, self.config.site, self._tell)
             await self._mqtt.start()
@@ -219,9 +229,15 @@ class Daemon:
         self._vad.load()
 
     def _tell(self, event: Event) -> None:
-        """Publish from any thread."""
+        """Publish from any thread; what happens to sound devices is logged too (engines and the broker log theirs)."""
+        if isinstance(event, ComponentChanged) and event.component in ("microphone", "speaker"):
+            _LOG.log(logging.INFO if event.ok else logging.WARNING, "%s: %s", event.component, event.detail)
+        elif isinstance(event, QualityFound):
+            _LOG.warning("microphone sounds %s: %s", event.finding, event.detail)
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to tell
             self._loop.call_soon_threadsafe(self.assistant.publish, event)
+            if isinstance(event, ComponentChanged) and event.component == "microphone":
+                self._loop.call_soon_threadsafe(self._microphone_told.set)
 
     async def _publish(self, topic: str, payload: str | bytes, qos: int, retain: bool) -> None:
         if self._mqtt is None:

@@ -123,6 +123,7 @@ class Ears:
         self._tail = b""
         self._muted = False
         self._stopping = False
+        self._over = False
         self._turn_over = threading.Event()
         self._turn_over.set()
         self._thread = threading.Thread(target=self._run, name="ears", daemon=True)
@@ -158,7 +159,7 @@ class Ears:
         if self._tap is not None:
             self._tap.close()
         self._tap = Tap(first_sample, self._loop, lossless=self._source.lossless)
-        if not self._thread.is_alive():
+        if self._over:
             self._tap.end()
         return self._tap
 
@@ -178,6 +179,7 @@ class Ears:
                 _LOG.exception("the ears stumbled and go on")
                 self._loop.call_soon_threadsafe(self._on_fault, AuricleError(f"listening failed: {error}", code="ears"))
                 time.sleep(_FAULT_PAUSE_S)
+        self._over = True  # before the look at the tap: one that is opened now looks here
         if (tap := self._tap) is not None:
             tap.end()
         if not self._stopping:
