@@ -20,6 +20,7 @@ from auricle.model.events import (
     Lagged,
     MuteSet,
     PartialHeard,
+    QualityFound,
     SpeechChanged,
     StageChanged,
     VoiceSet,
@@ -248,6 +249,17 @@ def test_events_are_sent_as_the_contract_says() -> None:
     assert one(WakeHeard(turn="t", wake_word="hey_jarvis", score=0.97, sample=16000, at=AT)) == (
         "wake",
         {"turn": "t", "wake_word": "hey_jarvis", "score": 0.97, "sample": 16000, "at": "2026-03-01T12:00:05Z"},
+        False,
+    )
+    assert one(QualityFound(finding="dead", detail="only zeros", rms_dbfs=-99.0, peak_dbfs=-99.0, at=AT)) == (
+        "quality",
+        {
+            "finding": "dead",
+            "detail": "only zeros",
+            "rms_dbfs": -99.0,
+            "peak_dbfs": -99.0,
+            "at": "2026-03-01T12:00:05Z",
+        },
         False,
     )
     assert one(PartialHeard(turn="t", text="turn on")) == ("partial", {"turn": "t", "text": "turn on"}, False)

@@ -14,6 +14,7 @@ from auricle.model.events import (
     Lagged,
     MuteSet,
     PartialHeard,
+    QualityFound,
     SpeechChanged,
     StageChanged,
     Transcribed,
@@ -91,6 +92,17 @@ class Speech(Payload, frozen=True, kw_only=True):
     text: str
     at: datetime
     reason: str | None
+
+
+class Quality(Payload, frozen=True, kw_only=True):
+    """`T/quality`: how the microphone sounds, when that changes."""
+
+    finding: str
+    """`dead`, `clipping`, `too_quiet`, `dc_offset`, or `good` again."""
+    detail: str
+    rms_dbfs: float
+    peak_dbfs: float
+    at: datetime
 
 
 class Error(Payload, frozen=True, kw_only=True):
@@ -188,6 +200,15 @@ def encode(event: Event, status: Status) -> list[Message]:
                 id=event.id, status=event.status.value, text=event.text, at=_utc(event.at), reason=event.reason
             )
             return [Message("speech", speech), state_of(status)]
+        case QualityFound():
+            quality = Quality(
+                finding=event.finding,
+                detail=event.detail,
+                rms_dbfs=event.rms_dbfs,
+                peak_dbfs=event.peak_dbfs,
+                at=_utc(event.at),
+            )
+            return [Message("quality", quality)]
         case ErrorRaised():
             return [Message("error", error_of(event))]
         case MuteSet():
