@@ -33,7 +33,10 @@ async def test_every_topic_that_is_taken_is_in_the_page() -> None:
 
 @pytest.mark.parametrize(
     "topic",
-    "availability state info mute volume voice wake partial transcript intent speech quality error response/<id>".split(),
+    [
+        *"availability state info mute volume voice wake partial".split(),
+        *"transcript intent speech quality error".split(),
+    ],
 )
 def test_every_topic_that_is_sent_is_in_the_page(topic: str) -> None:
     assert f"`T/{topic}`" in PAGE
