@@ -1,14 +1,28 @@
 """Fixtures for every test live in `support/`, one module per real part."""
 
+import atexit
 import os
+import shutil
+import tempfile
 
 import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TQDM_DISABLE", "1")
+os.environ.setdefault("AURICLE_TEST_CACHE", os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))
+for _home in ("XDG_CACHE_HOME", "XDG_STATE_HOME"):
+    os.environ[_home] = tempfile.mkdtemp(prefix="auricle-test-")
+    atexit.register(shutil.rmtree, os.environ[_home], ignore_errors=True)
 
-pytest_plugins = ["support.recordings", "support.voice", "support.pulse", "support.mosquitto", "support.golden"]
+pytest_plugins = [
+    "support.recordings",
+    "support.voice",
+    "support.checkpoints",
+    "support.pulse",
+    "support.mosquitto",
+    "support.golden",
+]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

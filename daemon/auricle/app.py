@@ -16,8 +16,9 @@ from auricle.adapters.events_file import EventsFile
 from auricle.adapters.mqtt import MqttAdapter
 from auricle.api.plugin import PluginContext, Publish
 from auricle.bus import EventBus
-from auricle.config import LoadedConfig, check_options, runtime_dir, state_dir
+from auricle.config import LoadedConfig, cache_dir, check_options, runtime_dir, state_dir
 from auricle.engines.fleet import Fleet
+from auricle.engines.identity import tts_identity
 from auricle.engines.inprocess import make_vad, make_wake
 from auricle.host import PluginHost
 from auricle.model.errors import AuricleError, ConfigError, NotConnected
@@ -29,16 +30,21 @@ from auricle.pipeline.dispatch import Dispatcher
 from auricle.pipeline.ears import Ears
 from auricle.pipeline.endpoint import EndpointRule
 from auricle.pipeline.playback import open_speaker
+from auricle.pipeline.rehearsal import canned, rehearse
 from auricle.pipeline.speak import LONGEST_TEXT, Speech, VoiceSettings
+from auricle.pipeline.synthesis import KeptSpeech
 from auricle.pipeline.transcribe import Transcriber
 from auricle.pipeline.turn import Conversation
 from auricle.pipeline.wake import WakeDetector
 from auricle.service import Assistant
 from auricle.settings import Config
+from auricle.speech_cache import SpeechCache
 from auricle.status import Status
 from auricle.store import SettingsStore
 
 _LOG = logging.getLogger("auricle")
+_ENGINE_ASKED_EVERY_S = 30.0
+"""While a speech server does not answer."""
 _FIRST_SOUND_S = 3.0
 """A microphone that says nothing of itself for so long is not waited for."""
 
@@ -84,14 +90,23 @@ class Daemon:
     Raises AuricleError from the constructor or on entering if it cannot start in a way that waiting would not mend.
     """
 
-    def __init__(self, loaded: LoadedConfig, *, events_file: str | None = None, state: Path | None = None) -> None:
-        """state: where what survives is kept, if not in the user's own place."""
+    def __init__(
+        self,
+        loaded: LoadedConfig,
+        *,
+        events_file: str | None = None,
+        state: Path | None = None,
+        cache: Path | None = None,
+    ) -> None:
+        """state, cache: where what survives, and what can be made again, is kept, if not in the user's own places."""
         config = self.config = loaded.config
         self._loop = asyncio.get_running_loop()
         self._stack = AsyncExitStack()
         self._state = state or state_dir(os.environ)
+        self._cache = cache or cache_dir(os.environ)
         self._events_file = events_file
         self._mqtt: MqttAdapter | None = None
+        self._tts_identity: str | None = None
         self.sound_ended = asyncio.Event()
         """Set when a file or standard input is at its end."""
         self._microphone_told = asyncio.Event()
@@ -153,10 +168,13 @@ class Daemon:
                 voice=lambda: assistant.status.voice or None,
                 volume=lambda: assistant.status.volume,
                 speed=config.tts.speed,
+                pitch=config.tts.pitch,
                 language=config.site.language,
+                loudness_lufs=config.tts.loudness_lufs or None,
             ),
             queue_size=config.tts.queue,
             publish=assistant.publish,
+            kept=self._kept_speech(),
         )
         language = config.site.language
         return Conversation(
@@ -207,6 +225,8 @@ class Daemon:
         self._stack.push_async_callback(self.host.shutdown)
         self._beside(self._tell_plugins(), "events to plugins")
         self._beside(conversation.speech.run(), "speech")
+        if self.config.tts.cache_mb:
+            self._beside(self._rehearse(conversation.speech), "rehearsal")
         self._stack.push_async_callback(self.assistant.close)
         self.capture.start()
         self._stack.push_async_callback(asyncio.to_thread, self.capture.stop)
@@ -223,6 +243,26 @@ class Daemon:
         _LOG.info("listening for %s after %.1f s; site %s", words, time.monotonic() - began, self.config.site.id)
         tell_systemd("READY=1", f"STATUS=listening for {words}")
         self._stack.callback(tell_systemd, "STOPPING=1")
+
+    def _kept_speech(self) -> KeptSpeech | None:
+        tts = self.config.tts
+        if not tts.cache_mb:
+            return None
+        cache = SpeechCache(self._cache / "speech", limit_bytes=tts.cache_mb * 1_000_000)
+        return KeptSpeech(cache, tts.engine, lambda: self._tts_identity)
+
+    async def _rehearse(self, speech: Speech) -> None:
+        """Get to know the engine, from when on its speech is kept; then fill the cache with what is said often."""
+        tts = self.config.tts
+        while self._tts_identity is None:
+            self._tts_identity = await tts_identity(tts, self.host.engines(), self.config.engines, self._state)
+            if self._tts_identity is None:
+                await asyncio.sleep(_ENGINE_ASKED_EVERY_S)
+        await rehearse(
+            canned(self.config.site.language),
+            speech.rehearse,
+            lambda: speech.waiting > 0 or self.assistant.in_turn,
+        )
 
     def _load_ears(self) -> None:
         self._detector.load()

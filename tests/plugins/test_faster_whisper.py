@@ -12,10 +12,9 @@ import pytest
 from auricle.api import AudioFrame, EngineError, EngineUnavailable, PluginContext
 from auricle.testing.contracts import frames_of, share_of_words, words_of
 from auricle_faster_whisper import FasterWhisper, FasterWhisperConfig
-from auricle_faster_whisper.engine import FasterWhisperEngine, context_of, model_folder
-from auricle_faster_whisper.judge import Decoded, Verdict, compression, hopeless, judge, loop_words
-from auricle_faster_whisper.mel import LogMel
-from auricle_faster_whisper.windows import LONGEST, windows
+from auricle_faster_whisper.engine import FasterWhisperEngine, model_folder
+from auricle_whisper_core import LONGEST, Decoded, LogMel, Verdict, context_of, hopeless, judge, windows
+from auricle_whisper_core.judge import compression, loop_words
 from support.voice import Samples, Speak
 
 COMMANDS = Path(__file__).parents[3] / "shared" / "data" / "commands"

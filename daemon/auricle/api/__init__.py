@@ -2,6 +2,8 @@
 
 from auricle.api.engines import (
     EngineSpec,
+    PipStep,
+    Recipe,
     SttEngine,
     TtsEngine,
     VadEngine,
@@ -32,9 +34,11 @@ __all__ = [
     "Event",
     "Intent",
     "NotConnected",
+    "PipStep",
     "PluginConfig",
     "PluginContext",
     "PluginError",
+    "Recipe",
     "Reply",
     "Sentences",
     "SttEngine",

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from auricle.api.plugin import PluginConfig
 from auricle.model.audio import AudioFrame
@@ -11,6 +11,37 @@ from auricle.model.intent import Transcript
 from auricle.model.speech import SynthesisRequest
 
 EngineKind = Literal["stt", "tts", "wake", "vad"]
+
+
+@dataclass(frozen=True, slots=True)
+class PipStep:
+    """One call of `pip install`."""
+
+    name: str
+    """What it brings, for the one who waits: `PyTorch`."""
+    arguments: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How to make an environment of an engine's own: a virtual environment that shares nothing with the daemon's."""
+
+    name: str
+    """Such as `light`; one word, unique among the engine's recipes."""
+    steps: tuple[PipStep, ...]
+    """In this order; what the daemon's side of the process needs is put in after them."""
+    self_test: str
+    """`module:function`, called in the finished environment with the path of an empty folder.
+
+    It has to use the engine for real, and returns a line that says what it did; whatever it raises is the fault.
+    """
+    description: str = ""
+    pythons: tuple[tuple[int, int], ...] = ()
+    """Versions of Python that do, the best first; none is the daemon's own."""
+    remove: tuple[str, ...] = ()
+    """Patterns of files below `site-packages` that are in the way once all is installed: `torchaudio/lib/*.so`."""
+    size_mb: int = 0
+    """Room that it takes on disk, in MiB; 0 is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +61,8 @@ class EngineSpec:
     """The extra of this distribution that brings `requires`."""
     licence: str = ""
     languages: tuple[str, ...] = ("en",)
+    recipes: tuple[Recipe, ...] = ()
+    """Environments that `auricle engines install NAME` can make for it, the usual one first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +97,9 @@ class SttEngine(ABC):
 class TtsEngine(ABC):
     """Text to speech in a process of its own. `__init__(self, config)` takes an instance of the spec's `config`."""
 
+    native_speed: ClassVar[bool] = True
+    """Whether it speaks at the request's `speed` itself. Where it says no, the daemon stretches what it gave."""
+
     @abstractmethod
     def load(self) -> None:
         """Load the model and warm up; raise EngineUnavailable with what to do if that cannot be."""
@@ -78,6 +114,12 @@ class TtsEngine(ABC):
 
         An abandoned generator is closed between two frames, so a frame is at most a sentence.
         Raises EngineError; BadRequest for a voice or option that there is not.
+        """
+
+    def abandon(self) -> None:  # noqa: B027 -- most engines are done with a sentence soon enough
+        """Told, from another thread, that nobody wants the rest of the request in hand: end it in the sentence.
+
+        Must return at once. What `synthesize` raises or yields after this goes nowhere.
         """
 
     def close(self) -> None:  # noqa: B027 -- most engines have nothing to release

@@ -96,7 +96,7 @@ async def speak(loaded: "LoadedConfig", text: str, language: str | None) -> None
     from auricle.cli.engines_only import TTS, running_engines
     from auricle.model.speech import SpeechRequest
     from auricle.pipeline.playback import open_speaker
-    from auricle.pipeline.speak import synthesized
+    from auricle.pipeline.synthesis import synthesized
 
     config = loaded.config
     request = SpeechRequest(

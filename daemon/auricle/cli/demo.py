@@ -71,7 +71,7 @@ async def _speak(loaded: "LoadedConfig", folder: Path) -> Path:
     from auricle.model.audio import OUTBOUND_RATE_HZ
     from auricle.model.errors import ConfigError
     from auricle.model.speech import SpeechRequest
-    from auricle.pipeline.speak import synthesized
+    from auricle.pipeline.synthesis import synthesized
     from auricle.pipeline.wav import WavWriter
 
     words = loaded.config.wake.words

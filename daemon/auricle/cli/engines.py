@@ -1,10 +1,11 @@
-"""`auricle engines`: which engines there are and whether they can run here; serving one to other machines."""
+"""`auricle engines`: which engines there are and whether they can run; environments; serving to other machines."""
 
 import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auricle.cli.common import ActionParsers, load, load_host, print_json, print_table, wrong_name
+from auricle.cli.engines_install import install, made, remove
 
 if TYPE_CHECKING:
     from auricle.api import EngineSpec, PluginConfig
@@ -13,18 +14,26 @@ if TYPE_CHECKING:
 EXAMPLES = """\
 examples:
   auricle engines list                                             every engine, and what one still needs
+  auricle engines install chatterbox                               make that engine's own environment, and test it
   auricle engines serve faster_whisper --uri tcp://0.0.0.0:10300   give this machine's Whisper to the others
   auricle engines serve piper --uri unix:///run/auricle/piper.sock
 
 Another daemon uses it with [stt] uri = "tcp://HOST:10300"; so does anything else that speaks Wyoming.
 """
 
-_COLUMNS = ("name", "kind", "used_for", "state", "detail", "languages", "licence")
+_COLUMNS = ("name", "kind", "used_for", "state", "detail", "environment", "languages", "licence")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     actions = ActionParsers(parser)
     actions.add("list", "every engine: kind, state, languages, licence, interpreter, what it is used for", json="it")
+    install = actions.add("install", "make an engine's own environment and test it; goes on where it broke off")
+    install.add_argument("name", metavar="NAME", help="an engine that has an environment of its own")
+    install.add_argument(
+        "--recipe", metavar="RECIPE", default="", help="another than the usual one; see docs/engines.md"
+    )
+    remove = actions.add("remove", "remove an engine's own environment")
+    remove.add_argument("name", metavar="NAME", help="an engine whose environment was made by `install`")
     serve = actions.add("serve", "load one engine and serve it over Wyoming until Ctrl-C")
     serve.add_argument("name", metavar="NAME", help="an engine for STT or TTS, as `auricle engines list` shows it")
     serve.add_argument(
@@ -33,7 +42,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    return _list(args) if args.action == "list" else _serve(args)
+    match args.action:
+        case "list":
+            return _list(args)
+        case "install":
+            return install(args.name, args.recipe, load_host(load(args).config).engines())
+        case "remove":
+            return remove(args.name)
+        case _:
+            return _serve(args)
 
 
 def _list(args: argparse.Namespace) -> int:
@@ -65,6 +82,7 @@ async def _description(config: "Config", spec: "EngineSpec") -> dict[str, object
         "used_for": _uses(config, spec.name),
         "state": state,
         "detail": detail,
+        "environment": made(spec.name),
         "languages": list(spec.languages),
         "licence": spec.licence,
         "interpreter": python,

@@ -23,7 +23,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "devices": ("microphones and speakers of this machine", "auricle.cli.devices"),
     "plugins": ("plugins and how they are", "auricle.cli.plugins"),
     "engines": ("engines for speech, and serving one to others", "auricle.cli.engines"),
+    "models": ("speech models, voices and wake words: list, fetch, check them", "auricle.cli.models"),
     "config": ("check the configuration, show it, print an example", "auricle.cli.config"),
+    "cache": ("speech that is kept to be said again at once", "auricle.cli.cache"),
     "bench": ("measure this machine: latency, idle load, speed of the engines", "auricle.cli.bench"),
 }
 """Command to its line in the help and its module, which has `arguments(parser)` and `run(args) -> int`.

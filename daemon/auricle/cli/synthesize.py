@@ -10,7 +10,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--voice", help="a voice of the configured engine")
     parser.add_argument("--language", help="language of the text, such as en")
-    parser.add_argument("--speed", type=float, help="0.5 to 2")
+    parser.add_argument("--speed", type=float, help="0.5 to 2; the pitch stays")
+    parser.add_argument("--pitch", type=float, metavar="SEMITONES", help="-12 to 12; the pace stays")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -23,7 +24,8 @@ def run(args: argparse.Namespace) -> int:
     from auricle.model.audio import OUTBOUND_RATE_HZ
     from auricle.model.errors import AudioFileError, BadRequest
     from auricle.model.speech import SpeechRequest
-    from auricle.pipeline.speak import LONGEST_TEXT, synthesized
+    from auricle.pipeline.speak import LONGEST_TEXT
+    from auricle.pipeline.synthesis import synthesized
     from auricle.pipeline.wav import WavWriter
 
     text = sys.stdin.read() if args.text == "-" else args.text
@@ -33,6 +35,8 @@ def run(args: argparse.Namespace) -> int:
         raise BadRequest(f"{len(text)} characters of text: at most {LONGEST_TEXT} fit")
     if args.speed is not None and not 0.5 <= args.speed <= 2:
         raise BadRequest(f"--speed {args.speed}: 0.5 to 2 fit")
+    if args.pitch is not None and not -12 <= args.pitch <= 12:
+        raise BadRequest(f"--pitch {args.pitch}: -12 to 12 fit")
     loaded = load(args)
     tts = loaded.config.tts
     request = SpeechRequest(
@@ -40,13 +44,14 @@ def run(args: argparse.Namespace) -> int:
         voice=args.voice or tts.voice or None,
         language=args.language or loaded.config.site.language,
         speed=args.speed or tts.speed,
+        pitch=tts.pitch if args.pitch is None else args.pitch,
     )
 
     async def synthesize() -> float:
         async with running_engines(loaded, kinds=(TTS,)) as fleet:
             began = time.monotonic()
             with WavWriter(args.output, OUTBOUND_RATE_HZ) as wav:
-                async for frame in synthesized(request, fleet.tts):
+                async for frame in synthesized(request, fleet.tts, loudness_lufs=tts.loudness_lufs or None):
                     wav.write(frame.pcm)
             if not wav.seconds:
                 raise BadRequest(f"{text!r} has nothing in it that can be said")

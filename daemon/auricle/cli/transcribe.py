@@ -4,107 +4,75 @@ import argparse
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from auricle.cli.transcribe_files import Wanted
 
-    from auricle.config import LoadedConfig
-    from auricle.engines.fleet import Fleet
-    from auricle.model.audio import AudioFrame
-    from auricle.pipeline.dispatch import Dispatcher
+EXAMPLES = """\
+examples:
+  auricle transcribe memo.flac                       the words, on the terminal
+  auricle transcribe talk.ogg --format srt -o .      subtitles, talk.srt
+  auricle transcribe recordings/ --json -o texts     every sound file in a folder; again: only what is new
+
+A recording is cut at its pauses, so any length will do. With -o, an output that is newer than its recording is left
+as it is: a run that was interrupted goes on where it ended. A file that cannot be read is named, and the others go on.
+"""
+
+FORMATS = ("text", "json", "srt", "vtt")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", metavar="FILE", nargs="+", help="WAV, FLAC or OGG, any rate and channels")
+    parser.add_argument(
+        "files", metavar="FILE", nargs="+", help="WAV, FLAC, OGG, MP3 …, any rate and channels; or a folder of them"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object per file")
+    parser.add_argument("--format", choices=FORMATS, help="what is written; text unless --json is given")
+    parser.add_argument("-o", "--output", metavar="DIR", help="write a file for each file into this folder")
+    parser.add_argument("--again", action="store_true", help="with -o: also what is there already")
     parser.add_argument("--intent", action="store_true", help="also recognise the intent (nothing is done about it)")
     parser.add_argument("--language", help="language of the recordings, such as en; none: as configured")
+    parser.add_argument(
+        "--jobs",
+        metavar="N",
+        type=_jobs,
+        default=1,
+        help="files at a time, each with an engine process of its own (1); printed in the order of finishing",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     import asyncio
 
     from auricle.cli.common import load
+    from auricle.cli.transcribe_files import transcribe_files
 
-    return asyncio.run(_transcribe(load(args), args))
-
-
-async def _transcribe(loaded: "LoadedConfig", args: argparse.Namespace) -> int:
-    import sys
-
-    from rich.console import Console
-    from rich.progress import Progress
-
-    from auricle.cli.engines_only import STT, dispatcher_of, running_engines
-    from auricle.model.errors import AudioFileError, EngineError
-
-    failed = 0
-    async with running_engines(loaded, kinds=(STT,)) as fleet:
-        dispatcher = dispatcher_of(loaded) if args.intent else None
-        console = Console(file=sys.stderr)
-        with Progress(console=console, transient=True, disable=len(args.files) < 2 or not sys.stderr.isatty()) as bar:
-            task = bar.add_task("transcribing", total=len(args.files))
-            for name in args.files:
-                try:
-                    line = await _one(name, loaded, args, fleet, dispatcher)
-                except (AudioFileError, EngineError) as error:
-                    failed += 1
-                    print(f"auricle: {error.message}", file=sys.stderr)
-                else:
-                    print(line, flush=True)
-                bar.advance(task)
-    return 1 if failed else 0
+    return asyncio.run(transcribe_files(load(args), args.files, _wanted(args), jobs=args.jobs))
 
 
-async def _one(
-    name: str, loaded: "LoadedConfig", args: argparse.Namespace, fleet: "Fleet", dispatcher: "Dispatcher | None"
-) -> str:
-    import json
-    import time
+def _wanted(args: argparse.Namespace) -> "Wanted":
+    """Raises ConfigError, which is wrong usage, for options that contradict each other."""
+    from pathlib import Path
 
-    from auricle.model.audio import INBOUND_RATE_HZ
-    from auricle.model.errors import EngineError
-    from auricle.model.intent import Transcript
-    from auricle.model.turn import Turn
-    from auricle.pipeline.files import inbound_frames
+    from auricle.cli.transcribe_files import Wanted
+    from auricle.model.errors import ConfigError
 
-    configured = loaded.config.stt.language
-    samples = 0
-    began = time.monotonic()
+    form = args.format or ("json" if args.json else "text")
+    if args.output is None:
+        if args.json and form != "json":
+            raise ConfigError(f"--json prints JSON; to have {form} too, name a folder for it with -o DIR")
+        if args.again:
+            raise ConfigError("--again is about what lies in the folder of -o DIR, and there is no -o")
+        if form in ("srt", "vtt") and (len(args.files) > 1 or Path(args.files[0]).is_dir()):
+            raise ConfigError(f"--format {form} for several files needs a folder to write into: -o DIR")
+    return Wanted(
+        form=form,
+        print_json=args.json or (form == "json" and args.output is None),
+        output=Path(args.output) if args.output is not None else None,
+        again=args.again,
+        intent=args.intent,
+        language=args.language,
+    )
 
-    async def frames() -> "AsyncIterator[AudioFrame]":
-        nonlocal samples
-        for frame in inbound_frames(name):
-            samples += frame.samples
-            yield frame
 
-    final: Transcript | None = None
-    language = args.language or (configured if isinstance(configured, str) and configured != "auto" else None)
-    async for transcript in fleet.stt.transcribe(frames(), language):
-        if transcript.final:
-            final = transcript
-    if final is None:
-        raise EngineError(f"{name}: the STT engine ended without a transcript")
-    facts: dict[str, object] = {
-        "file": name,
-        "text": final.text,
-        "language": final.language,
-        "confidence": final.confidence,
-        "audio_s": round(samples / INBOUND_RATE_HZ, 3),
-        "latency_ms": round(1000 * (time.monotonic() - began), 1),
-    }
-    if dispatcher is not None:
-        intent = await dispatcher.recognize(final, Turn())
-        facts |= {
-            "intent": intent.name if intent else None,
-            "slots": dict(intent.slots) if intent else None,
-            "score": intent.score if intent else None,
-        }
-    if args.json:
-        return json.dumps(facts, ensure_ascii=False, default=str)
-    line = final.text.strip() or "(no words)"
-    if len(args.files) > 1:
-        line = f"{name}: {line}"
-    if dispatcher is not None:
-        line += (
-            f"  [{facts['intent'] or 'no intent'} {json.dumps(facts['slots'] or {}, ensure_ascii=False, default=str)}]"
-        )
-    return line
+def _jobs(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 64:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 64")
+    return int(text)

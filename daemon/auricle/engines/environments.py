@@ -139,6 +139,8 @@ async def _ask(spec: EngineSpec, python: Path, variables: Mapping[str, str]) -> 
 
 
 def _advice(spec: EngineSpec, python: Path | None, missing: Sequence[str] = ()) -> str:
+    if spec.recipes:
+        return f"auricle engines install {spec.name}"
     if python is None:
         return f"pip install 'auricle[{spec.extra}]'" if spec.extra else f"pip install {' '.join(spec.requires)}"
     if shutil.which("uv") and not (python.parent / "pip").exists():

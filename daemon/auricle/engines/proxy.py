@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Final
 
 from auricle.engines.client import Client, connected
@@ -129,14 +130,16 @@ class WyomingTts(_Proxy):
         """Raises EngineError; BadRequest for a voice or option that the engine does not have."""
         async with self._request() as client:
             await client.send(_synthesize(request, request.voice or self._voice))
-            position = 0
+            position, speed = 0, 1.0
             while True:
                 event = await client.receive(self._timeout_s)
+                if event.type == "audio-start":
+                    speed = _speed(event)
                 if event.type == "audio-stop":
                     self.place.answered()
                     return
                 if event.type == "audio-chunk":
-                    frame = _frame(event, position)
+                    frame = replace(_frame(event, position), engine=self.place.name, speed=speed)
                     position = frame.end_sample
                     if frame.pcm:
                         yield frame
@@ -194,6 +197,13 @@ def _partial(event: Event, heard: str) -> str:
     extras = event.data.get(EXTRAS)
     replaces = isinstance(extras, dict) and extras.get("replaces") is True
     return text if replaces else heard + text
+
+
+def _speed(event: Event) -> float:
+    """The pace that the engine kept, where the server says so; others speak at their own."""
+    extras = event.data.get(EXTRAS)
+    speed = extras.get("speed") if isinstance(extras, dict) else None
+    return float(speed) if isinstance(speed, int | float) and 0.5 <= speed <= 2 else 1.0
 
 
 def _frame(event: Event, position: int) -> AudioFrame:

@@ -91,6 +91,10 @@ class EngineServer:
                 _log.exception("%s failed to close", self.spec.name)
         self._thread.stop(0.0)
 
+    @property
+    def native_speed(self) -> bool:
+        return isinstance(self._engine, TtsEngine) and self._engine.native_speed
+
     def info(self) -> Info:
         return requests.describe(self.spec, self.voices)
 
@@ -99,7 +103,7 @@ class EngineServer:
         if not isinstance(engine, TtsEngine):
             raise BadRequest(f"{self.spec.name} does not speak: it is an {self.spec.kind} engine")
         self._admit()
-        return Pieces(self._thread, lambda: engine.synthesize(request))
+        return Pieces(self._thread, lambda: engine.synthesize(request), abandon=engine.abandon)
 
     def transcribe(self, utterance: Utterance, language: str | None) -> Pieces[Transcript]:
         engine = self._engine
@@ -198,8 +202,8 @@ class _Connection:
                 text = Ping.from_event(event).text
                 await self._send(Pong(text=text).event())
             case "synthesize":
-                pieces = self._server.synthesize(requests.synthesis_request(event))
-                self._answer(self._speak(pieces), "synthesis")
+                request = requests.synthesis_request(event)
+                self._answer(self._speak(self._server.synthesize(request), request.speed), "synthesis")
             case "transcribe":
                 self._language, self._partials = requests.transcription(event)
             case "audio-start":
@@ -249,7 +253,7 @@ class _Connection:
         self._answers.add(task)
         task.add_done_callback(self._answers.discard)
 
-    async def _speak(self, pieces: Pieces[AudioFrame]) -> None:
+    async def _speak(self, pieces: Pieces[AudioFrame], speed: float) -> None:
         rate_hz = 0
         position = 0
         try:
@@ -257,7 +261,7 @@ class _Connection:
                 async for frame in pieces:
                     if not rate_hz:
                         rate_hz = frame.rate_hz
-                        await self._send(AudioStart(rate=rate_hz, width=SAMPLE_BYTES, channels=1, timestamp=0).event())
+                        await self._send(self._start_of_speech(rate_hz, speed))
                     if frame.rate_hz != rate_hz:
                         raise EngineError(f"the engine changed its rate from {rate_hz} to {frame.rate_hz} Hz")
                     for start in range(0, len(frame.pcm), _CHUNK_BYTES):
@@ -271,6 +275,13 @@ class _Connection:
             await self._failed(error)
         finally:
             pieces.close()
+
+    def _start_of_speech(self, rate_hz: int, speed: float) -> Event:
+        """Says the pace too, if the engine kept it: without that word the daemon stretches."""
+        event = AudioStart(rate=rate_hz, width=SAMPLE_BYTES, channels=1, timestamp=0).event()
+        if self._server.native_speed:
+            event.data[EXTRAS] = {"speed": speed}
+        return event
 
     async def _tell(self, utterance: Utterance, pieces: Pieces[Transcript], partials: bool) -> None:
         try:

@@ -71,11 +71,21 @@ class Pieces(AsyncIterator[T]):
     """A blocking iterator, run on an engine's thread, as an async one.
 
     At most `ahead` pieces wait to be taken; the thread waits then. `close()` has the blocking iterator closed between
-    two pieces and does not wait for that.
+    two pieces and does not wait for that; an iterator that runs at that moment is told by `abandon`.
     """
 
-    def __init__(self, thread: EngineThread, make: Callable[[], Iterator[T]], *, ahead: int = 4) -> None:
+    def __init__(
+        self,
+        thread: EngineThread,
+        make: Callable[[], Iterator[T]],
+        *,
+        ahead: int = 4,
+        abandon: Callable[[], None] | None = None,
+    ) -> None:
         self._make = make
+        self._abandon = abandon
+        self._lock = threading.Lock()
+        self._running = False
         self._loop = asyncio.get_running_loop()
         self._room = threading.Semaphore(ahead)
         self._taken: asyncio.Queue[tuple[T] | None] = asyncio.Queue()
@@ -98,13 +108,22 @@ class Pieces(AsyncIterator[T]):
     def close(self) -> None:
         self._cancelled.set()
         self._room.release()
+        # The lock: the thread may be at the next request already, which must not be told.
+        with self._lock:
+            if self._running and self._abandon is not None:
+                self._abandon()
 
     def _work(self) -> Callable[[], None]:
         try:
-            if not self._cancelled.is_set():
+            with self._lock:
+                self._running = not self._cancelled.is_set()
+            if self._running:
                 self._iterate()
         except BaseException as error:
             self._error = _plain(error)
+        finally:
+            with self._lock:
+                self._running = False
         return partial(_post, self._loop, partial(self._taken.put_nowait, None))
 
     def _iterate(self) -> None:

@@ -20,6 +20,10 @@ class AudioFrame:
     rate_hz: int = INBOUND_RATE_HZ
     speech: float = 0.0
     """Probability of voice, 0 to 1, where the VAD was asked."""
+    engine: str = ""
+    """Which engine made it, where one did."""
+    speed: float = 1.0
+    """Pace at which an engine has spoken it already, of the one that it was asked for."""
 
     @property
     def samples(self) -> int:

@@ -1,6 +1,6 @@
 """Sound files as inbound audio, for commands that read them whole."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from auricle.model.audio import AudioFrame
 from auricle.pipeline.sources import SoundFile
@@ -8,7 +8,7 @@ from auricle.pipeline.sources import SoundFile
 _BLOCK_MS = 500
 
 
-def inbound_frames(path: str) -> Iterator[AudioFrame]:
+def inbound_frames(path: str) -> Generator[AudioFrame, None, None]:
     """Yield a file's sound as consecutive inbound audio: any format, rate and channels.
 
     Raises AudioFileError naming the file.

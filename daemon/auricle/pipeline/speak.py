@@ -10,20 +10,17 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
-from auricle.model.audio import OUTBOUND_RATE_HZ, AudioFrame
+from auricle.model.audio import AudioFrame
 from auricle.model.errors import AuricleError, BadRequest, QueueFull
 from auricle.model.events import ErrorRaised, Event, SpeechChanged
-from auricle.model.speech import Priority, SpeechRequest, SpeechStatus, SynthesisRequest
+from auricle.model.speech import Priority, SpeechRequest, SpeechStatus
 from auricle.pipeline.chimes import chime
-from auricle.pipeline.pieces import pieces
-from auricle.pipeline.rate import Resampler
+from auricle.pipeline.synthesis import KeptSpeech, is_kept, synthesized
 from auricle.ports import Speaker, TextToSpeech
 
 _LOG = logging.getLogger(__name__)
 _FRAMES_AHEAD = 4
 """Sentences, in practice, that may be ready before they are played."""
-_PAUSE = AudioFrame(bytes(2 * int(0.12 * OUTBOUND_RATE_HZ)), rate_hz=OUTBOUND_RATE_HZ)
-"""Between two sentences."""
 _DONE_IDS = 1024
 LONGEST_TEXT = 4096
 
@@ -66,7 +63,10 @@ class VoiceSettings:
     voice: Callable[[], str | None]
     volume: Callable[[], int]
     speed: float = 1.0
+    pitch: float = 0.0
     language: str | None = None
+    loudness_lufs: float | None = None
+    """Of all speech; none leaves it as the engine gives it."""
 
 
 class Speech:
@@ -80,8 +80,11 @@ class Speech:
         *,
         queue_size: int,
         publish: Callable[[Event], None],
+        kept: KeptSpeech | None = None,
     ) -> None:
+        """kept: where finished speech is looked for, and put."""
         self._tts = tts
+        self._kept = kept
         self._speaker = speaker
         self._settings = settings
         self._queue_size = queue_size
@@ -168,6 +171,19 @@ class Speech:
             except AuricleError as error:
                 _LOG.warning("no chime: %s", error)
 
+    async def rehearse(self, text: str) -> bool:
+        """Put a text into the cache without a sound, so that it will be said at once; return whether it had to be made.
+
+        Raises EngineError.
+        """
+        filled, loudness = self._filled(SpeechRequest(text=text)), self._settings.loudness_lufs
+        if self._kept is None or await is_kept(filled, self._kept, loudness_lufs=loudness):
+            return False
+        async with aclosing(self._synthesized(filled)) as frames:
+            async for _ in frames:
+                pass
+        return True
+
     async def run(self) -> None:
         try:
             while True:
@@ -253,22 +269,30 @@ class Speech:
             yield frame
 
     async def _make(self, request: SpeechRequest, made: "asyncio.Queue[AudioFrame | BaseException | None]") -> None:
-        settings = self._settings
-        filled = replace(
-            request,
-            voice=request.voice or settings.voice(),
-            language=request.language or settings.language,
-            speed=settings.speed if request.speed is None else request.speed,
-        )
         try:
             if request.chime:
                 await made.put(chime("attention"))
-            async with aclosing(synthesized(filled, self._tts)) as frames:
+            async with aclosing(self._synthesized(request)) as frames:
                 async for frame in frames:
                     await made.put(frame)
             await made.put(None)
         except Exception as error:  # handed to the player's side, where it ends the request
             await made.put(error)
+
+    def _synthesized(self, request: SpeechRequest) -> AsyncGenerator[AudioFrame, None]:
+        filled = self._filled(request)
+        return synthesized(filled, self._tts, loudness_lufs=self._settings.loudness_lufs, kept=self._kept)
+
+    def _filled(self, request: SpeechRequest) -> SpeechRequest:
+        """With the site's settings where it names none."""
+        settings = self._settings
+        return replace(
+            request,
+            voice=request.voice or settings.voice(),
+            language=request.language or settings.language,
+            speed=settings.speed if request.speed is None else request.speed,
+            pitch=settings.pitch if request.pitch is None else request.pitch,
+        )
 
     def _cut(self, reason: str) -> int:
         if self._current is None or self._current[1].done():
@@ -285,24 +309,6 @@ class Speech:
     def _tell(self, ticket: SpeechTicket, status: SpeechStatus, reason: str | None = None) -> None:
         request = ticket.request
         self._publish(SpeechChanged(id=request.id, status=status, text=request.text, reason=reason, turn=request.turn))
-
-
-async def synthesized(request: SpeechRequest, tts: TextToSpeech) -> AsyncGenerator[AudioFrame, None]:
-    """Yield outbound audio (24 kHz) of a whole text, sentence by sentence. Raises EngineError, BadRequest."""
-    speed = 1.0 if request.speed is None else request.speed
-    for number, text in enumerate(pieces(request.text)):
-        if number:
-            yield _PAUSE
-        resampler: Resampler | None = None
-        piece = SynthesisRequest(text, request.voice, request.language, speed, request.engine)
-        async with aclosing(tts.synthesize(piece)) as frames:
-            async for frame in frames:
-                if resampler is None:
-                    resampler = Resampler(frame.rate_hz, OUTBOUND_RATE_HZ)
-                if pcm := resampler.feed(frame.pcm):
-                    yield AudioFrame(pcm, rate_hz=OUTBOUND_RATE_HZ)
-        if resampler is not None and (pcm := resampler.finish()):
-            yield AudioFrame(pcm, rate_hz=OUTBOUND_RATE_HZ)
 
 
 async def _frames_of(frame: AudioFrame) -> AsyncIterator[AudioFrame]:

@@ -155,6 +155,9 @@ class TtsContract:
 
     def test_speed_changes_the_length(self, engine: TtsEngine) -> None:
         slow, usual, fast = (len(spoken(engine, self.text, speed=speed)[0]) for speed in (0.5, 1.0, 2.0))
+        if not engine.native_speed:  # the daemon stretches its speech, which therefore must not be stretched already
+            assert max(slow, usual, fast) < 1.4 * min(slow, usual, fast)
+            return
         assert 1.4 < slow / usual < 2.8
         assert 1.4 < usual / fast < 2.8
 

@@ -9,8 +9,19 @@ from auricle.api import INBOUND_RATE_HZ, OUTBOUND_RATE_HZ, AudioFrame, Synthesis
 class ScriptedTts:
     """Says every text as `samples_per_character` samples at `rate_hz`; fails where the script says so."""
 
-    def __init__(self, *, rate_hz: int = OUTBOUND_RATE_HZ, failures: Mapping[str, Exception] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        rate_hz: int = OUTBOUND_RATE_HZ,
+        failures: Mapping[str, Exception] | None = None,
+        level: int = 1,
+        engine: str = "",
+    ) -> None:
+        """level: magnitude of the samples, whose sign alternates above 1."""
         self.rate_hz = rate_hz
+        self.level = level
+        self.engine = engine
+        self.native_speed = False
         self.failures = dict(failures or {})
         self.asked: list[SynthesisRequest] = []
         self.gate = asyncio.Event()
@@ -23,7 +34,15 @@ class ScriptedTts:
         await self.gate.wait()
         if (failure := self.failures.get(request.text)) is not None:
             raise failure
-        yield AudioFrame(b"\x01\x00" * (self.samples_per_character * len(request.text)), rate_hz=self.rate_hz)
+        speed = request.speed if self.native_speed else 1.0
+        count = int(self.samples_per_character * len(request.text) / speed)
+        yield AudioFrame(self._sound(count), rate_hz=self.rate_hz, engine=self.engine, speed=speed)
+
+    def _sound(self, count: int) -> bytes:
+        if self.level == 1:
+            return b"\x01\x00" * count
+        period = self.level.to_bytes(2, "little") * 40 + (-self.level).to_bytes(2, "little", signed=True) * 40
+        return (period * (count // 80 + 1))[: 2 * count]
 
 
 class ScriptedStt:

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from auricle.api import INBOUND_RATE_HZ, AudioFrame, EngineError
-from auricle_faster_whisper.mel import FloatArray
+from auricle_whisper_core.mel import FloatArray
 
 LONGEST = 28 * INBOUND_RATE_HZ
 """Samples; Whisper's own limit is 30 s, less what is put around a window."""
@@ -25,6 +25,12 @@ def windows(frames: Iterable[AudioFrame]) -> Iterator[FloatArray]:
 
     No sample is lost or repeated. Never holds much more than a window. Raises EngineError for another rate than 16 kHz.
     """
+    for samples, _ in growing_windows(frames, growth=False):
+        yield samples
+
+
+def growing_windows(frames: Iterable[AudioFrame], growth: bool) -> Iterator[tuple[FloatArray, bool]]:
+    """Yield the same windows, each with true; with `growth` what there is of one after each frame, with false."""
     held = bytearray()
     loudest, quiet, measured = 0.0, 0, 0
     for frame in frames:
@@ -42,12 +48,14 @@ def windows(frames: Iterable[AudioFrame]) -> Iterator[FloatArray]:
             elif measured >= LONGEST:
                 cut = _quietest(_samples(held[: measured * 2]))
             if cut:
-                yield _samples(held[: cut * 2])
+                yield _samples(held[: cut * 2]), True
                 del held[: cut * 2]
                 measured -= cut
                 quiet = 0
+        if growth and len(held) > 1:
+            yield _samples(held), False
     if len(held) > 1:
-        yield _samples(held)
+        yield _samples(held), True
 
 
 def _samples(pcm: bytearray) -> FloatArray:

@@ -1,0 +1,178 @@
+"""The three Chatterbox models, each driven in the same way: told how long it may talk, and when to stop at once.
+
+T3 looks up every code that it has sampled in `speech_emb` and asks `speech_head` for the next: a hook on the first sees
+the codes and can raise between two of them, a hook on the second can make the end of speech the only choice.
+"""
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from chatterbox import ChatterboxMultilingualTTS, ChatterboxTTS, mtl_tts, tts, tts_turbo
+from chatterbox.tts_turbo import ChatterboxTurboTTS
+
+from auricle.api import EngineError, EngineUnavailable
+
+FloatArray = npt.NDArray[np.float32]
+
+_VALID_CODES = 6561
+_GRACE_CODES = 50
+"""A model that talks on so long after it was made to end is stopped by force."""
+_CPU_PROMPT_S = 4
+"""Seconds of a clip that the decoder hears on a CPU: with all ten it takes six times as long."""
+_RATE_HZ = 24_000
+_NEVER, _SURELY = -1e4, 1e4
+_ANALYZER = "AlignmentStreamAnalyzer."
+
+_CLASSES = {
+    "chatterbox": (ChatterboxTTS, tts.Conditionals),
+    "multilingual": (ChatterboxMultilingualTTS, mtl_tts.Conditionals),
+    "turbo": (ChatterboxTurboTTS, tts_turbo.Conditionals),
+}
+
+
+class Conditionals(Protocol):
+    """What a model is told of a voice."""
+
+    def save(self, file: Path) -> None: ...
+
+
+class Abandoned(EngineError):
+    """Nobody wants the speech any more."""
+
+
+class Model:
+    """A loaded model. Not for two threads at once, but for `abandon`."""
+
+    def __init__(self, name: str, folder: Path, device: str) -> None:
+        """Raises EngineUnavailable if the files are not those of the model."""
+        self._name = name
+        self._device = device
+        self._class, self._conditionals_class = _CLASSES[name]
+        self._abandoned = threading.Event()
+        self.codes: list[int] = []
+        """What the last speech was made of."""
+        try:
+            # A string: the library compares it with strings.
+            self._model = self._class.from_local(str(folder), device)
+        except (OSError, RuntimeError, KeyError, ValueError, AssertionError, TypeError) as error:
+            raise EngineUnavailable(
+                f"the {name} model in {folder} cannot be loaded on {device}: {type(error).__name__}: {error}"
+            ) from error
+        if device == "cpu":
+            self._model.DEC_COND_LEN = _CPU_PROMPT_S * _RATE_HZ
+        self.preparation = f"prompt {self._model.DEC_COND_LEN}"
+        """What else than the files decides what is heard in a clip."""
+        self.own_voice: Conditionals | None = self._model.conds
+
+    def prepare(self, clip: Path) -> Conditionals:
+        """What the model hears in a clip. Takes seconds."""
+        with torch.inference_mode():
+            self._model.prepare_conditionals(str(clip))
+        heard: Conditionals = self._model.conds
+        return heard
+
+    def read_conditionals(self, file: Path) -> Conditionals:
+        """Raises what torch raises for a file that is none."""
+        read: Conditionals = self._conditionals_class.load(file, map_location=self._device).to(self._device)
+        return read
+
+    def speak(
+        self,
+        text: str,
+        voice: Conditionals,
+        language: str,
+        values: Mapping[str, float],
+        *,
+        seed: int,
+        most_codes: int,
+    ) -> FloatArray:
+        """Samples at 24 kHz, watermarked. most_codes: after so many the speech is ended, and kept.
+
+        Raises Abandoned, at the next code, once `abandon` was called.
+        """
+        self._model.conds = voice
+        self.codes = []
+        torch.manual_seed(seed)
+        arguments = dict(values)
+        extra = {"language_id": language} if self._name == "multilingual" else {}
+        with self._watched(most_codes), self._analyzer_removed():
+            made = self._model.generate(text, **extra, **arguments)
+        samples: FloatArray = made.squeeze(0).detach().cpu().numpy().astype(np.float32)
+        return samples
+
+    def begin(self) -> None:
+        """A new request: what was abandoned is past."""
+        self._abandoned.clear()
+
+    def abandon(self) -> None:
+        """From any thread."""
+        self._abandoned.set()
+
+    def close(self) -> None:
+        del self._model
+        self.own_voice = None
+        if self._device == "cuda":
+            torch.cuda.empty_cache()
+
+    @contextmanager
+    def _watched(self, most_codes: int) -> Iterator[None]:
+        t3 = self._model.t3
+        stop = t3.hp.stop_speech_token
+
+        def seen(_module: torch.nn.Module, arguments: tuple[torch.Tensor, ...], _result: torch.Tensor) -> None:
+            if self._abandoned.is_set():
+                raise Abandoned("nobody wants it any more")
+            if arguments[0].numel() == 1 and (code := int(arguments[0])) < _VALID_CODES:
+                self.codes.append(code)
+                if len(self.codes) > most_codes + _GRACE_CODES:
+                    raise EngineError(f"Chatterbox did not come to an end after {len(self.codes)} sounds")
+
+        def judged(
+            _module: torch.nn.Module, _arguments: tuple[torch.Tensor, ...], logits: torch.Tensor
+        ) -> torch.Tensor:
+            if len(self.codes) >= most_codes:
+                logits = torch.full_like(logits, _NEVER)
+                logits[..., stop] = _SURELY
+            else:
+                # Codes beyond the valid ones are no sounds; not every model leaves them out.
+                logits = logits.clone()
+                logits[..., _VALID_CODES:stop] = _NEVER
+                logits[..., stop + 1 :] = _NEVER
+            return logits
+
+        hooks = (t3.speech_emb.register_forward_hook(seen), t3.speech_head.register_forward_hook(judged))
+        try:
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+    @contextmanager
+    def _analyzer_removed(self) -> Iterator[None]:
+        """The multilingual model's analyzer leaves hooks behind at each call, and those spoil the next: they go."""
+        try:
+            yield
+        finally:
+            for module in self._model.t3.tfmr.modules():
+                hooks = module._forward_hooks
+                # Only the analyzer's: the transformers library has hooks there that it sets once.
+                for key in [key for key, hook in hooks.items() if _ANALYZER in getattr(hook, "__qualname__", "")]:
+                    del hooks[key]
+
+
+def pick_device(wanted: str) -> str:
+    """Raises EngineUnavailable for a device that is not there."""
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if wanted == "auto":
+        return next(name for name, found in there.items() if found)
+    if not there[wanted]:
+        raise EngineUnavailable(
+            f"[engines.chatterbox] device = {wanted!r}, but PyTorch finds none here; `auto` takes what there is"
+        )
+    return wanted

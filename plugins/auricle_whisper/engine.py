@@ -1,0 +1,177 @@
+"""The engine itself: only its own process imports this."""
+
+import gc
+import logging
+import re
+
+import numpy as np
+import torch
+import transformers
+
+from auricle.api import INBOUND_RATE_HZ, EngineError, EngineUnavailable
+from auricle_whisper import WhisperConfig
+from auricle_whisper.checkpoint import checkpoint_folder, chosen_device, chosen_dtype, load_model, quantise
+from auricle_whisper.network import Network, Said
+from auricle_whisper_core import (
+    LEAD_S,
+    LEAST_CONTEXT,
+    MOST_TOKENS,
+    NO_SPEECH,
+    POSITIONS_PER_S,
+    Decoded,
+    FloatArray,
+    WhisperEngine,
+    threads,
+    token_budget,
+)
+
+_SAMPLES_PER_POSITION = INBOUND_RATE_HZ // POSITIONS_PER_S
+_MOST_HINT = MOST_TOKENS - 8
+"""Tokens of the prompt: the half that is not for text, less the marks."""
+
+_log = logging.getLogger(__name__)
+
+
+class TransformersWhisper(WhisperEngine):
+    """Whisper over transformers and torch. One request at a time."""
+
+    def __init__(self, config: WhisperConfig) -> None:
+        super().__init__(short_context=config.short_context, languages=config.languages, partials=config.partials)
+        self._config = config
+
+    def load(self) -> None:
+        transformers.utils.logging.set_verbosity_error()
+        transformers.utils.logging.disable_progress_bar()
+        folder = checkpoint_folder(self._config.model)
+        self._device = chosen_device(self._config.device)
+        dtype = chosen_dtype(self._config.dtype, self._device)
+        if self._device == "cpu":
+            torch.set_num_threads(threads())
+        try:
+            processor = transformers.WhisperProcessor.from_pretrained(folder, local_files_only=True)
+            model = load_model(folder, self._device, dtype)
+        except Exception as error:  # each file of a checkpoint has its own kind of broken
+            raise EngineUnavailable(
+                f"Whisper checkpoint {folder} cannot be used on {self._device} with {dtype}: {error}"
+            ) from error
+        int8 = self._config.int8 and self._device == "cpu" and dtype == torch.float32 and quantise(model)
+        self._features = processor.feature_extractor
+        self._tokenizer = processor.tokenizer
+        self._vocabulary: dict[str, int] = self._tokenizer.get_vocab()
+        self._start = self._token("<|startoftranscript|>")
+        self._end = self._token("<|endoftext|>")
+        self._untimed = self._token("<|notimestamps|>")
+        self._languages_by_token = {
+            token: mark.strip("<|>")
+            for mark, token in self._vocabulary.items()
+            if re.fullmatch(r"<\|[a-z]{2,3}\|>", mark) and self._end < token < self._untimed
+        }
+        settings = model.generation_config
+        self._multilingual = bool(getattr(settings, "is_multilingual", len(self._vocabulary) >= 51_865))
+        self._hint = self._hint_tokens(self._config.prompt)
+        self.network = Network(model, self._end, timestamps_from=self._untimed + 1)
+        hush = np.random.default_rng(0).normal(0.0, 0.01, INBOUND_RATE_HZ).astype(np.float32)
+        try:
+            self.decode(hush, LEAST_CONTEXT, "en")
+        except RuntimeError as error:  # kernels that are not there, weights that are no numbers
+            raise EngineUnavailable(
+                f"Whisper checkpoint {folder} does not compute on {self._device} with {dtype}: {error}; try another "
+                "[engines.whisper] device or dtype"
+            ) from error
+        _log.info("Whisper checkpoint %s on %s, %s", folder, self._device, "int8" if int8 else dtype)
+
+    @property
+    def multilingual(self) -> bool:
+        return self._multilingual
+
+    def knows(self, language: str) -> bool:
+        return language in self._languages_by_token.values() or language == "en"
+
+    def close(self) -> None:
+        del self.network
+        self._free()
+
+    def decode(self, samples: FloatArray, context: int, language: str | None) -> tuple[Decoded, str]:
+        """Out of memory is tried once more after all that is free was given back; then it is an EngineError."""
+        try:
+            return self._decode(samples, context, language)
+        except torch.OutOfMemoryError as error:
+            _log.warning("Whisper is out of memory on %s, trying again: %s", self._device, error)
+        # Not in the handler: the traceback holds what has to go.
+        self._free()
+        try:
+            return self._decode(samples, context, language)
+        except torch.OutOfMemoryError:
+            _log.warning("Whisper is out of memory on %s once more", self._device)
+        self._free()
+        raise EngineError(
+            f"Whisper is out of memory on {self._device}: set [stt] model to a smaller one, or "
+            '[engines.whisper] device = "cpu"',
+            code="out_of_memory",
+        )
+
+    def _decode(self, samples: FloatArray, context: int, language: str | None) -> tuple[Decoded, str]:
+        if not np.isfinite(samples).all():
+            raise EngineError("sound that is no number cannot be transcribed: convert it to 16 bits")
+        lead = np.zeros(int(LEAD_S * INBOUND_RATE_HZ), dtype=np.float32)
+        features = self._features(
+            np.concatenate([lead, samples]),
+            sampling_rate=INBOUND_RATE_HZ,
+            max_length=context * _SAMPLES_PER_POSITION,
+            return_tensors="pt",
+        ).input_features
+        encoded = self.network.encode(features)
+        # Without the hint: after words, Whisper takes hiss for more of them.
+        probabilities, state = self.network.begin(encoded, self._start)
+        # The token for no speech has had two names; it has always stood here.
+        no_speech = float(probabilities[self._untimed - 1])
+        spoken = language or self._spoken(probabilities)
+        if no_speech > NO_SPEECH:
+            return Decoded("", 0.0, no_speech, 0, cut=False), spoken
+        budget = token_budget(samples)
+        prompt = self._prompt(spoken)
+        whole = [*self._hint, self._start, *prompt]
+        if self._config.beams > 1:
+            said = self.network.beams(encoded, whole, budget, self._config.beams)
+        elif self._hint:
+            state.rewind()
+            said = self.network.greedy(state, whole, budget)
+        else:
+            said = self.network.greedy(state, prompt, budget)
+        return self._decoded(said, no_speech, budget), spoken
+
+    def _decoded(self, said: Said, no_speech: float, budget: int) -> Decoded:
+        text = str(self._tokenizer.decode([token for token in said.tokens if token < self._end])).strip()
+        return Decoded(text, said.logprob, no_speech, len(said.tokens), cut=len(said.tokens) >= budget)
+
+    def _prompt(self, language: str) -> list[int]:
+        """What follows the start. Never the text before: what was made up once would be made up again."""
+        if not self._multilingual:
+            return [self._untimed]
+        return [self._token(f"<|{language}|>"), self._token("<|transcribe|>"), self._untimed]
+
+    def _hint_tokens(self, words: str) -> list[int]:
+        """Before the start: words that Whisper is led to believe were said before. The last of too many are kept."""
+        if not words.strip():
+            return []
+        tokens = self._tokenizer.encode(f" {words.strip()}", add_special_tokens=False)
+        return [self._token("<|startofprev|>"), *tokens[-_MOST_HINT:]]
+
+    def _spoken(self, probabilities: torch.Tensor) -> str:
+        if not self._multilingual or not self._languages_by_token:
+            return "en"
+        tokens = list(self._languages_by_token)
+        among = probabilities[tokens] / probabilities[tokens].sum()
+        best = int(among.argmax())
+        return self.heard_language(self._languages_by_token[tokens[best]], float(among[best]))
+
+    def _free(self) -> None:
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def _token(self, mark: str) -> int:
+        token = self._vocabulary.get(mark)
+        if token is None:
+            raise EngineUnavailable(f"the tokenizer of the Whisper checkpoint has no {mark}: is it from another model?")
+        return token

@@ -1,0 +1,113 @@
+"""Whisper's two networks as the engine uses them: the encoder over part of its context, the decoder token by token."""
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from transformers import GenerationConfig, GenerationMixin, WhisperForConditionalGeneration
+from transformers.modeling_outputs import BaseModelOutput
+
+from auricle.api import EngineError
+from auricle_whisper.decoding import Decoding
+
+NO_NUMBER = "Whisper computed no number: try another [engines.whisper] dtype"
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the decoder wrote."""
+
+    tokens: list[int]
+    """Without the end."""
+    logprob: float
+    """Mean over the tokens and the end."""
+
+
+class Network:
+    """Computes without gradients; the model is as it was after each call, also after one that failed."""
+
+    def __init__(self, model: WhisperForConditionalGeneration, end: int, timestamps_from: int) -> None:
+        """end: the token that ends a text. timestamps_from: the first token that is a time."""
+        self.model = model
+        self._positions = model.model.encoder.embed_positions
+        self._end = end
+        settings = model.generation_config
+        never = list(settings.suppress_tokens or []) + list(range(timestamps_from, model.config.vocab_size))
+        self._never = torch.tensor(never, dtype=torch.long, device=model.device)
+        begin = list(settings.begin_suppress_tokens or [])
+        self._never_first = torch.tensor(begin, dtype=torch.long, device=model.device)
+        self._beam_settings = GenerationConfig(
+            suppress_tokens=never or None,
+            begin_suppress_tokens=begin or None,
+            eos_token_id=end,
+            pad_token_id=end,
+            decoder_start_token_id=model.config.decoder_start_token_id,
+            return_dict_in_generate=True,
+            output_scores=True,
+            do_sample=False,
+        )
+
+    def encode(self, features: torch.Tensor) -> torch.Tensor:
+        """features: (1, mels, 2 frames for each position), of up to the model's whole context."""
+        with torch.inference_mode(), self._context(features.shape[-1] // 2):
+            features = features.to(self.model.device, self.model.dtype)
+            return self.model.model.encoder(features).last_hidden_state
+
+    def begin(self, encoded: torch.Tensor, start: int) -> tuple[torch.Tensor, Decoding]:
+        """Probabilities of the token after the first, and the state to go on from."""
+        with torch.inference_mode():
+            state = Decoding(self.model, encoded)
+            probabilities = state.step([start]).softmax(-1)
+        if not bool(probabilities.isfinite().all()):
+            raise EngineError(NO_NUMBER)
+        return probabilities, state
+
+    def greedy(self, state: Decoding, prompt: Sequence[int], budget: int) -> Said:
+        """Go on from a state, first with more prompt, then with the likeliest tokens, `budget` of them at most."""
+        tokens: list[int] = []
+        logprob = 0.0
+        with torch.inference_mode():
+            while len(tokens) < budget:
+                scores = state.step(tokens[-1:] or prompt)
+                scores[self._never] = -torch.inf
+                if not tokens:
+                    scores[self._never_first] = -torch.inf
+                best = scores.log_softmax(-1).max(-1)
+                logprob += float(best.values)
+                if not math.isfinite(logprob):
+                    raise EngineError(NO_NUMBER)
+                token = int(best.indices)
+                if token == self._end:
+                    break
+                tokens.append(token)
+        return Said(tokens, logprob / (len(tokens) + 1))
+
+    def beams(self, encoded: torch.Tensor, prompt: Sequence[int], budget: int, count: int) -> Said:
+        """The likeliest text of those that `count` beams find. prompt: the whole."""
+        with torch.inference_mode():
+            found = GenerationMixin.generate(
+                self.model,
+                encoder_outputs=BaseModelOutput(last_hidden_state=encoded),
+                decoder_input_ids=torch.tensor([list(prompt)], device=self.model.device),
+                generation_config=self._beam_settings,
+                num_beams=count,
+                max_new_tokens=budget,
+            )
+        tokens = [int(token) for token in found.sequences[0, len(prompt) :] if int(token) != self._end]
+        return Said(tokens, float(found.sequences_scores[0]))
+
+    @contextmanager
+    def _context(self, positions: int) -> Iterator[None]:
+        """transformers takes the whole context alone: give the encoder fewer positions for this while."""
+        encoder = self.model.model.encoder
+        whole = self._positions.num_embeddings
+        if positions != whole:
+            encoder.embed_positions = torch.nn.Embedding.from_pretrained(self._positions.weight[:positions])
+            encoder.config.max_source_positions = positions
+        try:
+            yield
+        finally:
+            encoder.embed_positions = self._positions
+            encoder.config.max_source_positions = whole

@@ -1,0 +1,44 @@
+"""What every Whisper engine does alike, whatever it computes with: cut sound into windows, judge what was decoded."""
+
+from auricle_whisper_core.agreement import Agreement
+from auricle_whisper_core.decoding import (
+    FULL_CONTEXT,
+    LEAD_S,
+    LEAST_CONTEXT,
+    MOST_TOKENS,
+    POSITIONS_PER_S,
+    context_of,
+    loud_enough,
+    threads,
+    token_budget,
+)
+from auricle_whisper_core.engine import SURE_LANGUAGE, WhisperEngine
+from auricle_whisper_core.judge import NO_SPEECH, Decoded, Verdict, hopeless, judge
+from auricle_whisper_core.mel import HOP_SAMPLES, FloatArray, LogMel
+from auricle_whisper_core.windows import LONGEST, growing_windows, windows
+
+__all__ = [
+    "FULL_CONTEXT",
+    "HOP_SAMPLES",
+    "LEAD_S",
+    "LEAST_CONTEXT",
+    "LONGEST",
+    "MOST_TOKENS",
+    "NO_SPEECH",
+    "POSITIONS_PER_S",
+    "SURE_LANGUAGE",
+    "Agreement",
+    "Decoded",
+    "FloatArray",
+    "LogMel",
+    "Verdict",
+    "WhisperEngine",
+    "context_of",
+    "growing_windows",
+    "hopeless",
+    "judge",
+    "loud_enough",
+    "threads",
+    "token_budget",
+    "windows",
+]

@@ -1,0 +1,126 @@
+"""The course of a request, the same for every Whisper: windows, gate, one retry, partials, the joined transcript."""
+
+import math
+import time
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+
+from auricle.api import INBOUND_RATE_HZ, AudioFrame, EngineError, SttEngine, Transcript
+from auricle_whisper_core.agreement import Agreement
+from auricle_whisper_core.decoding import FULL_CONTEXT, context_of, loud_enough
+from auricle_whisper_core.judge import Decoded, Verdict, hopeless, judge
+from auricle_whisper_core.mel import FloatArray
+from auricle_whisper_core.windows import growing_windows
+
+SURE_LANGUAGE = 0.5
+"""Probability below which a language that was heard is not believed."""
+PARTIAL_EVERY = INBOUND_RATE_HZ * 2 // 5
+"""Samples of new sound between two partials, at least."""
+_PARTIAL_COST = 2.0
+"""New sound before the next partial, in decode times of the last: no more than half of the time goes to partials."""
+
+
+class WhisperEngine(SttEngine):
+    """Transcribes whatever `decode` can decode. One request at a time."""
+
+    def __init__(self, *, short_context: bool, languages: Sequence[str], partials: bool = False) -> None:
+        self._short_context = short_context
+        self._languages = tuple(languages)
+        self._partials = partials
+
+    @property
+    @abstractmethod
+    def multilingual(self) -> bool:
+        """Whether the model that was loaded knows more than English."""
+
+    @abstractmethod
+    def knows(self, language: str) -> bool:
+        """Whether the vocabulary has a token for this ISO 639-1 code."""
+
+    @abstractmethod
+    def decode(self, samples: FloatArray, context: int, language: str | None) -> tuple[Decoded, str]:
+        """Decode one window once.
+
+        samples: -1 to 1 at 16 kHz, at most `LONGEST` of them. context: encoder positions. language: none to hear it.
+        Returns the result and the language spoken. Raises EngineError.
+        """
+
+    def transcribe(self, frames: Iterator[AudioFrame], language: str | None) -> Iterator[Transcript]:
+        """Windows of a long recording are decoded as they fill up, each a partial; a command is one window."""
+        wanted = self._wanted_language(language)
+        texts: list[str] = []
+        logprobs: list[tuple[float, int]] = []
+        spoken = wanted
+        told = 0
+        agreement = Agreement()
+        due = PARTIAL_EVERY
+        for window, whole in growing_windows(frames, self._partials):
+            if not whole:
+                if len(window) >= due:
+                    began_s = time.monotonic()
+                    more = agreement.hear(self._draft(window, wanted))
+                    cost = int(_PARTIAL_COST * (time.monotonic() - began_s) * INBOUND_RATE_HZ)
+                    due = len(window) + max(PARTIAL_EVERY, cost)
+                    if more:
+                        yield _joined([*texts, agreement.text], logprobs, spoken, final=False)
+                continue
+            agreement, due = Agreement(), PARTIAL_EVERY
+            if len(texts) > told:
+                told = len(texts)
+                yield _joined(texts, logprobs, spoken, final=False)
+            found = self._window(window, wanted)
+            if found is not None:
+                decoded, spoken = found
+                texts.append(decoded.text)
+                logprobs.append((decoded.logprob, decoded.tokens))
+        yield _joined(texts, logprobs, spoken, final=True)
+
+    def heard_language(self, code: str, probability: float) -> str:
+        """The language heard, if it is sure and allowed; else the likeliest allowed by the configuration."""
+        if probability >= SURE_LANGUAGE and (not self._languages or code in self._languages):
+            return code
+        return self._languages[0] if self._languages else "en"
+
+    def _window(self, samples: FloatArray, language: str | None) -> tuple[Decoded, str] | None:
+        """None when there are no words in it."""
+        if not loud_enough(samples):
+            return None
+        context = self._context(samples)
+        decoded, spoken = self.decode(samples, context, language)
+        verdict = judge(decoded)
+        if verdict is Verdict.AGAIN and context < FULL_CONTEXT:
+            decoded, spoken = self.decode(samples, FULL_CONTEXT, language)
+            verdict = judge(decoded)
+        if verdict is Verdict.DROP or hopeless(decoded):
+            return None
+        return decoded, spoken
+
+    def _draft(self, samples: FloatArray, language: str | None) -> str:
+        """What has been said so far, by one decode; empty where that is poor."""
+        if not loud_enough(samples):
+            return ""
+        decoded, _ = self.decode(samples, self._context(samples), language)
+        return decoded.text if judge(decoded) is Verdict.KEEP else ""
+
+    def _context(self, samples: FloatArray) -> int:
+        return context_of(len(samples) / INBOUND_RATE_HZ) if self._short_context else FULL_CONTEXT
+
+    def _wanted_language(self, language: str | None) -> str | None:
+        """None where the language has to be heard."""
+        if language is None:
+            return None if self.multilingual else "en"
+        code = language.lower().replace("_", "-").split("-")[0]
+        if not self.multilingual and code != "en":
+            raise EngineError(
+                f"this Whisper model knows English alone, not {language!r}: set [stt] model to a multilingual one"
+            )
+        if not self.knows(code):
+            raise EngineError(f"Whisper has no language {language!r}: give an ISO 639-1 code such as en or de")
+        return code
+
+
+def _joined(texts: list[str], logprobs: list[tuple[float, int]], language: str | None, *, final: bool) -> Transcript:
+    tokens = sum(count for _, count in logprobs)
+    mean = sum(logprob * count for logprob, count in logprobs) / tokens if tokens else None
+    confidence = None if mean is None else min(1.0, math.exp(mean))
+    return Transcript(text=" ".join(texts), language=language, confidence=confidence, final=final)
