@@ -10,6 +10,8 @@ import soxr
 Samples = npt.NDArray[np.int16]
 Speak = Callable[..., Samples]
 Read = Callable[[Samples, int], str]
+STEADY = {"noise_scale": 0.0, "noise_w": 0.0}
+"""Piper varies its speech at random; a test must not."""
 
 
 def resampled(samples: Samples, from_hz: int, to_hz: int) -> Samples:
@@ -42,7 +44,7 @@ def whisper_engine() -> Iterator[object]:
 
 @pytest.fixture(scope="session")
 def speak(request: pytest.FixtureRequest) -> Speak:
-    """`speak(text, rate_hz=16000)`: the text spoken, mono, the same each time it is asked for in a run."""
+    """`speak(text, rate_hz=16000)`: the text spoken, mono, the same every time."""
     from auricle.api import SynthesisRequest
 
     said: dict[tuple[str, int], Samples] = {}
@@ -50,7 +52,7 @@ def speak(request: pytest.FixtureRequest) -> Speak:
     def speak(text: str, rate_hz: int = 16_000) -> Samples:
         if (text, rate_hz) not in said:
             engine = request.getfixturevalue("piper_engine")
-            frames = list(engine.synthesize(SynthesisRequest(text)))
+            frames = list(engine.synthesize(SynthesisRequest(text, options=STEADY)))
             samples = np.frombuffer(b"".join(frame.pcm for frame in frames), dtype="<i2")
             said[text, rate_hz] = resampled(samples, frames[0].rate_hz, rate_hz)
         return said[text, rate_hz].copy()
