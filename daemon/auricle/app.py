@@ -110,11 +110,18 @@ class Daemon:
         self.sound_ended = asyncio.Event()
         """Set when a file or standard input is at its end."""
         self._microphone_told = asyncio.Event()
+        self._voices: list[str] = []
         self.host = make_host(loaded, self._state, self._publish)
         self.bus = EventBus()
         self._store = SettingsStore(self._state / "auricle.sqlite")
         self._stack.callback(self._store.close)
-        self.assistant = Assistant(config.site, self.bus, self._store, _status_at_start(config, self._store))
+        self.assistant = Assistant(
+            config.site,
+            self.bus,
+            self._store,
+            _status_at_start(config, self._store),
+            follow_up_s=config.listen.follow_up_s,
+        )
         self.capture = Capture(config.audio.input, on_change=self._tell, on_quality=self._tell)
         self.speaker = open_speaker(config.audio.output, self._tell)
         self.fleet = Fleet(
@@ -218,6 +225,7 @@ class Daemon:
         self._stack.push_async_callback(self.speaker.close)
         self._stack.push_async_callback(self.fleet.stop)
         await asyncio.gather(self.fleet.start(), asyncio.to_thread(self._load_ears))
+        self._voices = [voice.name for voice in await self.fleet.voices()]
         conversation = self._make_conversation()
         await asyncio.to_thread(conversation.dispatcher.prepare)
         self.assistant.attach(conversation, self.ears, self._describe)
@@ -273,7 +281,8 @@ class Daemon:
         if isinstance(event, ComponentChanged) and event.component in ("microphone", "speaker"):
             _LOG.log(logging.INFO if event.ok else logging.WARNING, "%s: %s", event.component, event.detail)
         elif isinstance(event, QualityFound):
-            _LOG.warning("microphone sounds %s: %s", event.finding, event.detail)
+            level = logging.INFO if event.finding == "good" else logging.WARNING
+            _LOG.log(level, "microphone sounds %s: %s", event.finding, event.detail)
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to tell
             self._loop.call_soon_threadsafe(self.assistant.publish, event)
             if isinstance(event, ComponentChanged) and event.component == "microphone":
@@ -313,8 +322,11 @@ class Daemon:
             "engines": [
                 {"name": worker.name, "kind": worker.kind, "state": worker.state} for worker in self.fleet.workers()
             ],
+            "voices": self._voices,
             "wake_words": [word.model for word in self.config.wake.words],
-            "plugins": [{"name": plugin.name, "state": plugin.state} for plugin in self.host.statuses()],
+            "plugins": [
+                {"name": plugin.name, "state": plugin.state, "detail": plugin.detail} for plugin in self.host.statuses()
+            ],
             "limits": {"text": LONGEST_TEXT, "speech_queue": self.config.tts.queue},
         }
 

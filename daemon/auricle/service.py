@@ -36,11 +36,13 @@ class AskResult:
 class Assistant:
     """Everything happens on the event loop."""
 
-    def __init__(self, site: Site, bus: EventBus, store: Store, status: Status) -> None:
+    def __init__(self, site: Site, bus: EventBus, store: Store, status: Status, *, follow_up_s: float = 0.0) -> None:
+        """follow_up_s: how long the microphone stays open after an answered turn; 0 is not at all."""
         self.site = site
         self.bus = bus
         self._store = store
         self._status = status
+        self._follow_up_s = follow_up_s
         self._turn: tuple[Turn, asyncio.Task[Outcome]] | None = None
         self._conversation: Conversation | None = None
         self._ears: Ears | None = None
@@ -171,12 +173,22 @@ class Assistant:
         self._turn = (turn, task)
 
     async def _run(self, turn: Turn, before: "asyncio.Task[Outcome] | None") -> Outcome:
+        outcome = Outcome.CANCELLED
         try:
             if before is not None:
                 await asyncio.wait({before})
-            return await self._house.run(turn)
+            outcome = await self._house.run(turn)
         finally:
             if self._turn is not None and self._turn[0] is turn:
                 self._turn = None
-                if self._ears is not None:
-                    self._ears.turn_ends()
+                self._end_turn(outcome)
+        return outcome
+
+    def _end_turn(self, outcome: Outcome) -> None:
+        """Let a fast source go on; after an answer the microphone may stay open for a while."""
+        if self._ears is None:
+            return
+        if outcome is Outcome.ANSWERED and self._follow_up_s > 0 and not self._status.muted:
+            self._begin(Turn(first_sample=self._ears.position, patience_s=self._follow_up_s))
+        else:
+            self._ears.turn_ends()

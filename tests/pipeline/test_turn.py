@@ -74,12 +74,17 @@ class Site1:
     """A whole assistant around scripted engines."""
 
     def __init__(
-        self, folder: Path, pcm: bytes, wakes: Sequence[int], script: Sequence[Transcript | Exception]
+        self,
+        folder: Path,
+        pcm: bytes,
+        wakes: Sequence[int],
+        script: Sequence[Transcript | Exception],
+        follow_up_s: float = 0.0,
     ) -> None:
         self.events: list[Event] = []
         self.store = SettingsStore(folder / "state.sqlite")
         self.bus = EventBus()
-        self.assistant = Assistant(Site(), self.bus, self.store, Status())
+        self.assistant = Assistant(Site(), self.bus, self.store, Status(), follow_up_s=follow_up_s)
         self.stt = ScriptedStt(script)
         self.tts = ScriptedTts()
         self.speaker = RecordingSpeaker()
@@ -309,3 +314,14 @@ async def test_stop_silences_the_reply_and_ends_the_turn(sites: list[Site1], tmp
     (ended,) = site.of(TurnEnded)
     assert isinstance(ended, TurnEnded)
     assert ended.outcome is Outcome.CANCELLED
+
+
+async def test_the_microphone_stays_open_after_an_answer_for_as_long_as_configured(
+    sites: list[Site1], tmp_path: Path
+) -> None:
+    script = [Transcript("turn on the light"), Transcript("turn on the light")]
+    site = Site1(tmp_path, ONE_TURN + voice(1.5) + silence(4), (8000,), script, follow_up_s=2.0)
+    sites.append(site)
+    await site.to_the_end()
+    outcomes = [event.outcome for event in site.of(TurnEnded) if isinstance(event, TurnEnded)]
+    assert outcomes == [Outcome.ANSWERED, Outcome.ANSWERED, Outcome.NOTHING_HEARD]

@@ -1,20 +1,14 @@
-"""Chatterbox: what is done with text, numbers, clips and speech, and the models themselves in their own environment."""
+"""Chatterbox: what is done with text, numbers, clips and speech."""
 
 import math
 import re
-import sys
 from collections.abc import Sequence
-from contextlib import aclosing
 from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
 
-from auricle import settings
-from auricle.api import BadRequest, EngineUnavailable, SynthesisRequest
-from auricle.engines.fleet import Fleet
-from auricle.engines.proxy import WyomingTts
+from auricle.api import BadRequest, EngineUnavailable
 from auricle_chatterbox import ChatterboxConfig
 from auricle_chatterbox.checkpoint import MODELS, locate
 from auricle_chatterbox.guard import judge, most_codes
@@ -22,9 +16,7 @@ from auricle_chatterbox.parameters import settle
 from auricle_chatterbox.sound import faded, trimmed
 from auricle_chatterbox.voices import clip_fault, find_clips, prepared_file
 from auricle_chatterbox.wording import pieces, spoken
-from support.tiny_chatterbox import TinyChatterbox, prepare, spec
-
-RATE_HZ = 24_000
+from support.voice_clips import RATE_HZ, voice_like, write
 
 
 @pytest.mark.parametrize(
@@ -267,216 +259,6 @@ def test_dead_ends_are_cut_and_edges_soft() -> None:
     assert (soft[0], soft[-1], soft[RATE_HZ // 2]) == (0.0, 0.0, 1.0)
 
 
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> TinyChatterbox:
-    if sys.version_info[:2] != (3, 11):
-        pytest.skip("Chatterbox's environment is for Python 3.11; its tests run where the daemon's Python is that")
-    return prepare(tmp_path_factory.mktemp("chatterbox"))
-
-
-real = [pytest.mark.slow, pytest.mark.models, pytest.mark.timeout(900)]
-
-
-class TestOnTinyModels:
-    """Processes of Chatterbox's own environment, started as the daemon starts them."""
-
-    pytestmark = real
-
-    @pytest.mark.parametrize("model", ["chatterbox", "multilingual", "turbo"])
-    async def test_each_model_loads_and_speaks(self, tiny: TinyChatterbox, tmp_path: Path, model: str) -> None:
-        worker = tiny.worker(tmp_path, tiny.config(model, seed=3))
-        try:
-            await worker.start()
-            tts = WyomingTts(worker, timeout_s=60)
-            assert [voice.name for voice in worker.voices] == ["default"]
-            language = "de" if model == "multilingual" else None
-            first = await said(tts, SynthesisRequest("The weather is nice.", language=language))
-            again = await said(tts, SynthesisRequest("The weather is nice.", language=language))
-            other = await said(tts, SynthesisRequest("The weather is nice.", language=language, options={"seed": 4}))
-        finally:
-            await worker.stop()
-        assert 1.0 < len(first) / RATE_HZ < 2.2
-        assert 0.003 < np.sqrt(np.mean((first / 32768) ** 2)) < 0.5
-        assert np.array_equal(first, again)
-        assert not np.array_equal(first, other)
-
-    async def test_odd_requests_end_in_speech_or_one_error_and_the_worker_lives_on(
-        self, tiny: TinyChatterbox, tmp_path: Path
-    ) -> None:
-        worker = tiny.worker(tmp_path, tiny.config())
-        try:
-            await worker.start()
-            pid = worker.figures().pid
-            tts = WyomingTts(worker, timeout_s=60)
-            odd = {"cfg_weight": 0, "temperature": 0, "min_p": 2, "repetition_penalty": 0, "top_p": 0}
-            assert len(await said(tts, SynthesisRequest("It is 3:30 pm.", options=odd))) > RATE_HZ
-            for voice in ("../anna", "/etc/passwd", "http://x.y/z.wav", "anna.wav", "\x00"):
-                with pytest.raises(BadRequest, match="Chatterbox has no voice"):
-                    await said(tts, SynthesisRequest("Hello.", voice=voice))
-            with pytest.raises(BadRequest, match="no option 'loudness'"):
-                await said(tts, SynthesisRequest("Hello.", options={"loudness": 1}))
-            with pytest.raises(BadRequest, match="at most 20000"):
-                await said(tts, SynthesisRequest("a" * 20_001))
-            async with aclosing(tts.synthesize(SynthesisRequest("word " * 2_000))) as frames:
-                assert (await anext(frames)).rate_hz == RATE_HZ
-            with pytest.raises(BadRequest, match=r"no number from 0\.5 to 2"):
-                await said(tts, SynthesisRequest("Hello.", speed=math.nan))
-            assert len(await said(tts, SynthesisRequest("How do you do today?"))) > RATE_HZ
-            assert worker.figures().pid == pid
-        finally:
-            await worker.stop()
-
-    async def test_a_voice_is_prepared_once_and_kept(self, tiny: TinyChatterbox, tmp_path: Path) -> None:
-        voices, cache = tmp_path / "voices", tmp_path / "cache"
-        voices.mkdir()
-        write(voices / "anna.wav", voice_like(6.0))
-        write(voices / "short.wav", voice_like(1.0))
-        config = tiny.config(voices_dir=str(voices), cache_dir=str(cache), voice="anna", seed=5)
-        sounds = []
-        for _start in range(2):
-            worker = tiny.worker(tmp_path, config)
-            try:
-                await worker.start()
-                tts = WyomingTts(worker, timeout_s=60)
-                assert [voice.name for voice in worker.voices] == ["anna", "default"]
-                sounds.append(await said(tts, SynthesisRequest("Hello to all of you.")))
-                with pytest.raises(BadRequest, match=r"voice short cannot be used: short\.wav is 1\.00 s long"):
-                    await said(tts, SynthesisRequest("Hello.", voice="short"))
-                own = await said(tts, SynthesisRequest("Hello to all of you.", voice="default"))
-            finally:
-                await worker.stop()
-        [kept] = cache.iterdir()
-        assert re.fullmatch(r"anna-[0-9a-f]{24}\.pt", kept.name)
-        assert np.array_equal(sounds[0], sounds[1])
-        assert not np.array_equal(sounds[0], own)
-
-    async def test_the_fleet_runs_it_in_its_own_environment(self, tiny: TinyChatterbox, tmp_path: Path) -> None:
-        config = {"checkpoint": str(tiny.models / "chatterbox"), "device": "cpu", "threads": 1}
-        fleet = Fleet(
-            {"chatterbox": spec()},
-            stt=settings.Stt(),
-            tts=settings.Tts(engine="chatterbox"),
-            options={"chatterbox": config | {"start_timeout_s": 120}},
-            runtime_dir=tmp_path,
-            state_dir=tiny.state_dir,
-            on_change=print,
-            kinds=("tts",),
-        )
-        try:
-            await fleet.start()
-            [figures] = fleet.workers()
-            assert figures.pid is not None
-            program = Path(f"/proc/{figures.pid}/cmdline").read_bytes().split(b"\0")[0].decode()
-            assert program == str(tiny.state_dir / "engines" / "chatterbox" / "bin" / "python")
-            frames = [frame async for frame in fleet.tts.synthesize(SynthesisRequest("Good morning to you."))]
-            assert sum(frame.seconds for frame in frames) > 1.0
-        finally:
-            await fleet.stop()
-
-    async def test_a_model_that_is_not_there_is_no_engine(
-        self, tiny: TinyChatterbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setenv("HF_HOME", str(tmp_path))
-        worker = tiny.worker(tmp_path, ChatterboxConfig(device="cpu"))
-        try:
-            with pytest.raises(EngineUnavailable, match="auricle models pull chatterbox"):
-                await worker.start()
-        finally:
-            await worker.stop()
-
-    def test_speech_is_watched_code_by_code(self, tiny: TinyChatterbox, tmp_path: Path) -> None:
-        found = tiny.run(tmp_path, WATCHED, str(tiny.models))
-        assert found == {
-            "ended after": [10, 10],
-            "abandoned": True,
-            "codes when abandoned": 1,
-            "after that": 40,
-            "multilingual again": [True, True],
-            "analyzer hooks left": 0,
-            "out of memory, then well": ["EngineError", 40],
-        }
-
-
-WATCHED = """
-import json, pathlib, sys
-import torch
-from auricle_chatterbox import ChatterboxConfig
-from auricle_chatterbox.models import Abandoned, Model
-from auricle_chatterbox.parameters import settle
-from auricle_chatterbox.tiny import shrunk, TinyChatterbox
-from auricle.api import EngineError, SynthesisRequest
-
-def load(name):
-    with shrunk(name):
-        return Model(name, pathlib.Path(sys.argv[1]) / name, "cpu")
-
-def speak(model, name="chatterbox", most=500):
-    values = settle(ChatterboxConfig(model=name), {}).values
-    return model.speak("How do you do?", model.own_voice, "en", values, seed=1, most_codes=most)
-
-found = {}
-model = load("chatterbox")
-samples = speak(model, most=10)
-found["ended after"] = [len(model.codes), len(samples) // 960]
-model.abandon()
-try:
-    speak(model)
-    found["abandoned"] = False
-except Abandoned:
-    found["abandoned"] = True
-found["codes when abandoned"] = len(model.codes) + 1
-model.begin()
-speak(model)
-found["after that"] = len(model.codes)
-
-several = load("multilingual")
-lengths = []
-for _ in range(3):
-    speak(several, "multilingual")
-    lengths.append(len(several.codes))
-found["multilingual again"] = [length >= 40 for length in lengths[1:]]
-found["analyzer hooks left"] = sum(
-    "AlignmentStreamAnalyzer" in getattr(hook, "__qualname__", "")
-    for module in several._model.t3.tfmr.modules()
-    for hook in module._forward_hooks.values()
-)
-
-engine = TinyChatterbox(ChatterboxConfig(checkpoint=str(pathlib.Path(sys.argv[1]) / "chatterbox"), device="cpu"))
-engine.load()
-failures = [2]
-
-def fault(module, arguments, result):
-    if failures[0]:
-        failures[0] -= 1
-        raise torch.OutOfMemoryError("CUDA out of memory (injected)")
-
-engine._model._model.s3gen.flow.register_forward_hook(fault)
-hook = engine._model._model.t3.speech_head.register_forward_hook(fault)
-try:
-    list(engine.synthesize(SynthesisRequest("How do you do?")))
-    kind = "none"
-except EngineError as error:
-    kind = type(error).__name__
-hook.remove()
-list(engine.synthesize(SynthesisRequest("How do you do?")))
-found["out of memory, then well"] = [kind, len(engine._model.codes)]
-print(json.dumps(found))
-"""
-
-
-async def said(tts: WyomingTts, request: SynthesisRequest) -> np.ndarray:
-    frames = [frame async for frame in tts.synthesize(request)]
-    assert {frame.rate_hz for frame in frames} == {RATE_HZ}
-    return np.frombuffer(b"".join(frame.pcm for frame in frames), "<i2")
-
-
-def voice_like(seconds: float) -> np.ndarray:
-    """A buzz at 120 Hz, in syllables."""
-    time_s = np.arange(int(seconds * RATE_HZ)) / RATE_HZ
-    buzz = sum(np.sin(2 * np.pi * 120 * harmonic * time_s) / harmonic for harmonic in range(1, 12))
-    return np.asarray(0.15 * buzz * (0.6 + 0.4 * np.sin(2 * np.pi * 4 * time_s)), np.float32)
-
-
 def speech(seconds: float) -> np.ndarray:
     return voice_like(seconds)
 
@@ -484,7 +266,3 @@ def speech(seconds: float) -> np.ndarray:
 def codes(count: int) -> Sequence[int]:
     """As varied as speech is."""
     return [int(code) for code in np.random.default_rng(2).integers(0, 6561, max(count, 0))]
-
-
-def write(file: Path, samples: np.ndarray, rate_hz: int = RATE_HZ) -> None:
-    soundfile.write(file, samples, rate_hz, subtype="FLOAT" if file.suffix == ".wav" else None)

@@ -41,4 +41,6 @@ class Turn:
     first_sample: int = 0
     """Where the wake word ended: the command's audio begins here."""
     language: str | None = None
+    patience_s: float | None = None
+    """How long to wait for speech; None is as configured."""
     at: datetime = field(default_factory=utc_now)

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from auricle.model.errors import AuricleError, NothingHeard
 from auricle.model.events import ErrorRaised, Event, IntentHandled, StageChanged, TurnEnded
@@ -61,7 +61,8 @@ class Conversation:
         if self.chimes:
             self.speech.chime("wake")
         try:
-            hearing = Hearing(tap, self.rule, after_word=turn.wake_word is not None)
+            rule = self.rule if turn.patience_s is None else replace(self.rule, patience_s=turn.patience_s)
+            hearing = Hearing(tap, rule, after_word=turn.wake_word is not None)
             transcript = await self.transcriber.transcribe(hearing, turn)
         except NothingHeard as nothing:
             _LOG.debug("turn %s: %s", turn.id, nothing)
