@@ -17,6 +17,7 @@ from auricle.adapters.mqtt import MqttAdapter
 from auricle.api.plugin import PluginContext, Publish
 from auricle.bus import EventBus
 from auricle.config import LoadedConfig, cache_dir, check_options, runtime_dir, state_dir
+from auricle.config.later import unused_keys
 from auricle.engines.fleet import Fleet
 from auricle.engines.identity import tts_identity
 from auricle.engines.inprocess import make_vad, make_wake
@@ -247,6 +248,8 @@ class Daemon:
             self._mqtt = MqttAdapter(self.assistant, self.config.mqtt, self.config.site, self._tell)
             await self._mqtt.start()
             self._stack.push_async_callback(self._mqtt.stop)
+        if unused := ", ".join(unused_keys(self.config)):
+            _LOG.warning("set, but not in this version yet: %s", unused)
         words = ", ".join(word.model for word in self.config.wake.words) or "no wake word"
         _LOG.info("listening for %s after %.1f s; site %s", words, time.monotonic() - began, self.config.site.id)
         tell_systemd("READY=1", f"STATUS=listening for {words}")

@@ -246,6 +246,16 @@ class Mqtt(Section, frozen=True, kw_only=True):
     ] = "auricle"
     client_id: Annotated[str, Meta(max_length=64, description="Empty is auricle-<site.id>.")] = ""
     tls: Tls = _default(Tls)
+    discovery: Annotated[
+        Literal["device", "legacy", "off"],
+        Meta(description="How Home Assistant finds this site. Not in this version yet.", extra={"later": True}),
+    ] = "device"
+    hermes: Annotated[
+        bool, Meta(description="Speak Rhasspy's Hermes topics too. Not in this version yet.", extra={"later": True})
+    ] = False
+    pool: Annotated[
+        bool, Meta(description="Share synthesis and transcription. Not in this version yet.", extra={"later": True})
+    ] = False
     keepalive_s: Annotated[
         int,
         Meta(ge=5, le=3600, description="A dead broker is noticed within one and a half of it.", extra={"unit": "s"}),
@@ -253,6 +263,52 @@ class Mqtt(Section, frozen=True, kw_only=True):
     max_backoff_s: Annotated[
         float, Meta(ge=1, le=300, description="Longest wait between two attempts to connect.", extra={"unit": "s"})
     ] = 8.0
+
+
+class Dbus(Section, frozen=True, kw_only=True):
+    """The message bus."""
+
+    bus: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description='"auto", "system", "session", "off" or an address. D-Bus is not in this version yet.',
+            extra={"later": True},
+        ),
+    ] = "auto"
+
+
+class Wyoming(Section, frozen=True, kw_only=True):
+    """Being a Wyoming server for the network."""
+
+    uri: Annotated[
+        Annotated[str, Meta(pattern="^(tcp|unix)://.")] | None,
+        Meta(description="Where to listen. Not in this version yet.", extra={"later": True}),
+    ] = None
+
+
+class Http(Section, frozen=True, kw_only=True):
+    """Metrics, health and speech over HTTP."""
+
+    bind: Annotated[
+        str | None, Meta(description="Address and port to listen on. Not in this version yet.", extra={"later": True})
+    ] = None
+
+
+class Metrics(Section, frozen=True, kw_only=True):
+    """Figures for monitoring; no keys in this version yet."""
+
+
+class Privacy(Section, frozen=True, kw_only=True):
+    """What is kept of what was heard."""
+
+    record: Annotated[
+        Literal["off", "false_wakes", "all"],
+        Meta(
+            description="Recordings for finding faults. Not in this version yet: nothing is kept.",
+            extra={"later": True},
+        ),
+    ] = "off"
 
 
 class Plugins(Section, frozen=True, kw_only=True):
@@ -303,6 +359,11 @@ class Config(Section, frozen=True, kw_only=True):
     tts: Tts = _default(Tts)
     intents: Intents = _default(Intents)
     mqtt: Mqtt = _default(Mqtt)
+    dbus: Dbus = _default(Dbus)
+    wyoming: Wyoming = _default(Wyoming)
+    http: Http = _default(Http)
+    metrics: Metrics = _default(Metrics)
+    privacy: Privacy = _default(Privacy)
     plugins: Plugins = _default(Plugins)
     log: Log = _default(Log)
     engines: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
