@@ -124,8 +124,8 @@ def test_wrong_variables_are_named(tmp_path: Path, home: dict[str, str]) -> None
     )
     assert sorted(found) == [
         "AURICLE__AUDIO__INPUT__DEVISE: audio.input.devise is not a key; did you mean audio.input.device?",
-        "AURICLE__FOO__BAR: foo is not a section; known: site, audio, wake, listen, stt, tts, intents, mqtt, plugins, "
-        "log, engines",
+        "AURICLE__FOO__BAR: foo is not a section; known: site, audio, wake, listen, stt, tts, intents, mqtt, dbus, "
+        "wyoming, http, metrics, …",
         "AURICLE__LISTEN__MAX_S: listen.max_s is 99; it must be a number from 1 to 28 s",
         'AURICLE__LOG: log is "debug"; it must be a table',
         "AURICLE__SITE__NAME__X: site.name is { x = 1 }; it must be text of at most 128 characters",
