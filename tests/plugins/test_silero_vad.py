@@ -57,7 +57,9 @@ engine = Engine(SileroVadConfig())
 engine.load()
 windows = [sound[at : at + 1024] for at in range(0, len(sound) - 1023, 1024)]
 before = len(os.listdir("/proc/self/task"))
-judging = threading.Thread(target=lambda: print(max(map(engine.probability, windows)), len(os.listdir("/proc/self/task"))))
+def judge():
+    print(max(map(engine.probability, windows)), len(os.listdir("/proc/self/task")))
+judging = threading.Thread(target=judge)
 judging.start()
 judging.join()
 print(before)
