@@ -18,14 +18,18 @@ class SettingsStore:
     def __init__(self, path: Path) -> None:
         """Raises AuricleError naming the file if it cannot be opened or is no database."""
         self._path = path
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(path, isolation_level=None, timeout=2.0)
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
-            self._connection.execute(_SCHEMA)
-        except (sqlite3.Error, OSError) as error:
-            raise AuricleError(f"state file {path}: {error}; move it away or mend its rights", code="store") from error
+        with contextlib.ExitStack() as unless_well:
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self._connection = sqlite3.connect(path, isolation_level=None, timeout=2.0)
+                unless_well.callback(self._connection.close)
+                self._connection.execute("PRAGMA journal_mode = WAL")
+                self._connection.execute("PRAGMA synchronous = FULL")
+                self._connection.execute(_SCHEMA)
+            except (sqlite3.Error, OSError) as error:
+                problem = f"state file {path}: {error}; move it away or mend its rights"
+                raise AuricleError(problem, code="store") from error
+            unless_well.pop_all()
 
     def load(self) -> Mapping[str, object]:
         values: dict[str, object] = {}
