@@ -56,7 +56,7 @@ class AudioInput(Section, frozen=True, kw_only=True):
             description="Sound handed over at a time; smaller is quicker and costs more CPU.",
             extra={"unit": "ms"},
         ),
-    ] = 60
+    ] = 80
     high_pass: Annotated[bool, Meta(description="Remove rumble and DC offset below 80 Hz.")] = False
     noise_suppression: Annotated[
         int, Meta(ge=0, le=4, description="WebRTC noise suppression; 0 is off, 4 the strongest. Can hurt Whisper.")

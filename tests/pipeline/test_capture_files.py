@@ -51,7 +51,7 @@ def speech_like(seconds: float, rate: int = 16_000) -> np.ndarray:
 def test_a_fast_file_is_handed_over_bit_by_bit(told: Told, tmp_path: Path) -> None:
     sound = speech_like(2.01)
     soundfile.write(tmp_path / "a.wav", sound, 16_000)
-    capture = told.capture(device=f"file:{tmp_path / 'a.wav'}", pace="fast")
+    capture = told.capture(device=f"file:{tmp_path / 'a.wav'}", pace="fast", block_ms=60)
     capture.start()
     frames = taken(capture)
     assert np.array_equal(samples(frames), sound)
