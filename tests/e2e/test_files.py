@@ -13,6 +13,7 @@ import pytest
 import soundfile
 
 from support.clock import tells_the_hour
+from support.voice import STEADY_ENV
 
 pytestmark = pytest.mark.models
 
@@ -22,7 +23,8 @@ Read = Callable[["np.ndarray", int], str]
 
 def auricle(*words: str | Path, cwd: Path, stdin: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
     command = [sys.executable, "-m", "auricle", *map(str, words)]
-    return subprocess.run(command, cwd=cwd, input=stdin, capture_output=True, timeout=90, check=False)
+    env = {**os.environ, **STEADY_ENV}
+    return subprocess.run(command, cwd=cwd, env=env, input=stdin, capture_output=True, timeout=90, check=False)
 
 
 def quiet(seconds: float) -> "np.ndarray":

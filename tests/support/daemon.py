@@ -14,6 +14,8 @@ from typing import Any
 
 import psutil
 
+from support.voice import STEADY_ENV
+
 READY_S = 60.0
 Payload = Any
 
@@ -29,6 +31,7 @@ class RunningDaemon:
         self.config_path.write_text(config)
         self.env = {
             **env,
+            **STEADY_ENV,
             "XDG_STATE_HOME": str(directory / "state"),
             "XDG_CACHE_HOME": str(directory / "cache"),
             "OMP_NUM_THREADS": "1",

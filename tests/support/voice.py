@@ -12,6 +12,8 @@ Speak = Callable[..., Samples]
 Read = Callable[[Samples, int], str]
 STEADY = {"noise_scale": 0.0, "noise_w": 0.0}
 """Piper varies its speech at random; a test must not."""
+STEADY_ENV = {"AURICLE__ENGINES__PIPER__NOISE_SCALE": "0.0", "AURICLE__ENGINES__PIPER__NOISE_W": "0.0"}
+"""The same for a process of its own."""
 
 
 def resampled(samples: Samples, from_hz: int, to_hz: int) -> Samples:

@@ -1,46 +1,36 @@
-"""The composition root: build from the bottom up, start, wait, stop from the top down."""
+"""The daemon: all parts of a running assistant, started bottom up and stopped top down."""
 
 import asyncio
 import contextlib
 import logging
 import os
-import signal
 import time
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from auricle import __version__
 from auricle.adapters.events_file import EventsFile
 from auricle.adapters.mqtt import MqttAdapter
-from auricle.api.plugin import PluginContext, Publish
+from auricle.app.building import describe, make_conversation, make_listeners, make_speech, status_at_start
+from auricle.app.hosting import make_host
 from auricle.bus import EventBus
-from auricle.config import LoadedConfig, cache_dir, check_options, runtime_dir, state_dir
+from auricle.config import LoadedConfig, cache_dir, runtime_dir, state_dir
 from auricle.config.later import unused_keys
 from auricle.engines.fleet import Fleet
 from auricle.engines.identity import tts_identity
-from auricle.engines.inprocess import make_vad, make_wake
-from auricle.host import PluginHost
-from auricle.model.errors import AuricleError, ConfigError, NotConnected
+from auricle.model.errors import AuricleError, NotConnected
 from auricle.model.events import ComponentChanged, Event, QualityFound
 from auricle.model.turn import utc_now
 from auricle.notify import tell_systemd
 from auricle.pipeline.capture import Capture
-from auricle.pipeline.dispatch import Dispatcher
 from auricle.pipeline.ears import Ears
-from auricle.pipeline.endpoint import EndpointRule
 from auricle.pipeline.playback import open_speaker
 from auricle.pipeline.rehearsal import canned, rehearse
-from auricle.pipeline.speak import LONGEST_TEXT, Speech, VoiceSettings
+from auricle.pipeline.speak import Speech
 from auricle.pipeline.synthesis import KeptSpeech
-from auricle.pipeline.transcribe import Transcriber
-from auricle.pipeline.turn import Conversation
-from auricle.pipeline.wake import WakeDetector
 from auricle.service import Assistant
-from auricle.settings import Config
 from auricle.speech_cache import SpeechCache
-from auricle.status import Status
 from auricle.store import SettingsStore
 
 _LOG = logging.getLogger("auricle")
@@ -48,41 +38,6 @@ _ENGINE_ASKED_EVERY_S = 30.0
 """While a speech server does not answer."""
 _FIRST_SOUND_S = 3.0
 """A microphone that says nothing of itself for so long is not waited for."""
-
-
-def make_host(loaded: LoadedConfig, state: Path, publish: Publish) -> PluginHost:
-    """Load every plugin; a plugin's failure is in its status. Raises ConfigError for wrong keys of any."""
-    config = loaded.config
-
-    def context(name: str) -> PluginContext:
-        return PluginContext(
-            name=name,
-            language=config.site.language,
-            site=config.site.id,
-            data_dir=state / "plugins" / name,
-            log=logging.getLogger(f"auricle.plugin.{name}"),
-            publish=publish,
-        )
-
-    host = PluginHost(
-        plugins=config.plugins, options=config.plugin_options, context=context, timeout_s=config.intents.timeout_s
-    )
-    host.load()
-    specs = host.engines()
-    problems = check_options(
-        loaded,
-        host.config_types(),
-        {name: spec.config for name, spec in specs.items()},
-        in_daemon=[name for name, spec in specs.items() if spec.kind in ("wake", "vad")],
-    )
-    if problems:
-        raise ConfigError("the configuration is wrong", problems)
-    return host
-
-
-async def no_broker(topic: str, payload: str | bytes, qos: int, retain: bool) -> None:
-    """`PluginContext.publish` where nothing is connected."""
-    raise NotConnected(f"nothing is sent to {topic}: this command works without the daemon and its broker")
 
 
 class Daemon:
@@ -120,7 +75,7 @@ class Daemon:
             config.site,
             self.bus,
             self._store,
-            _status_at_start(config, self._store),
+            status_at_start(config, self._store),
             follow_up_s=config.listen.follow_up_s,
         )
         self.capture = Capture(config.audio.input, on_change=self._tell, on_quality=self._tell)
@@ -134,7 +89,18 @@ class Daemon:
             state_dir=self._state,
             on_change=self._tell,
         )
-        self.ears = self._make_ears()
+        self._detector, self._vad = make_listeners(config, self.host)
+        self._stack.callback(self._detector.close)
+        self._stack.callback(self._vad.close)
+        self.ears = Ears(
+            self.capture,
+            self._detector,
+            self._vad,
+            loop=self._loop,
+            on_wake=self.assistant.wake,
+            on_end=self.sound_ended.set,
+            on_fault=self.assistant.fault,
+        )
 
     async def __aenter__(self) -> "Daemon":
         try:
@@ -146,73 +112,6 @@ class Daemon:
 
     async def __aexit__(self, *error: object) -> None:
         await self._stack.aclose()
-
-    def _make_ears(self) -> Ears:
-        specs, options = self.host.engines(), self.config.engines
-        self._detector = WakeDetector(
-            self.config.wake.words,
-            lambda engine, words: make_wake(specs, engine, words, options),
-            refractory_s=self.config.wake.refractory_s,
-        )
-        self._vad = make_vad(specs, "silero_vad", options)
-        self._stack.callback(self._detector.close)
-        self._stack.callback(self._vad.close)
-        return Ears(
-            self.capture,
-            self._detector,
-            self._vad,
-            loop=self._loop,
-            on_wake=self.assistant.wake,
-            on_end=self.sound_ended.set,
-            on_fault=self.assistant.fault,
-        )
-
-    def _make_conversation(self) -> Conversation:
-        config, assistant = self.config, self.assistant
-        speech = Speech(
-            self.fleet.tts,
-            self.speaker,
-            VoiceSettings(
-                voice=lambda: assistant.status.voice or None,
-                volume=lambda: assistant.status.volume,
-                speed=config.tts.speed,
-                pitch=config.tts.pitch,
-                language=config.site.language,
-                loudness_lufs=config.tts.loudness_lufs or None,
-            ),
-            queue_size=config.tts.queue,
-            publish=assistant.publish,
-            kept=self._kept_speech(),
-        )
-        language = config.site.language
-        return Conversation(
-            ears=self.ears,
-            rule=EndpointRule(
-                patience_s=config.listen.patience_s,
-                silence_s=config.listen.silence_s,
-                max_s=config.listen.max_s,
-                speech_threshold=config.listen.speech_threshold,
-                min_speech_s=config.listen.min_speech_s,
-            ),
-            transcriber=Transcriber(
-                self.fleet.stt,
-                language=config.stt.language if isinstance(config.stt.language, str) else None,
-                normalized=config.audio.input.normalize,
-                since_arrival_s=lambda sample: time.monotonic() - self.capture.arrived_at(sample),
-                publish=assistant.publish,
-                on_command_end=(lambda: speech.chime("end")) if config.listen.chime else lambda: None,
-            ),
-            dispatcher=Dispatcher(
-                self.host,
-                {language: self.host.sentences(language)},
-                near_miss=config.intents.near_miss,
-                language=language,
-            ),
-            speech=speech,
-            language=language,
-            chimes=config.listen.chime,
-            publish=assistant.publish,
-        )
 
     async def _start(self) -> None:
         """Bottom up; each part that started is on the stack, and stops in the opposite order."""
@@ -227,7 +126,15 @@ class Daemon:
         self._stack.push_async_callback(self.fleet.stop)
         await asyncio.gather(self.fleet.start(), asyncio.to_thread(self._load_ears))
         self._voices = [voice.name for voice in await self.fleet.voices()]
-        conversation = self._make_conversation()
+        conversation = make_conversation(
+            self.config,
+            self.assistant,
+            ears=self.ears,
+            capture=self.capture,
+            fleet=self.fleet,
+            host=self.host,
+            speech=make_speech(self.config, self.assistant, self.fleet, self.speaker, self._kept_speech()),
+        )
         await asyncio.to_thread(conversation.dispatcher.prepare)
         self.assistant.attach(conversation, self.ears, self._describe)
         await self.host.startup()
@@ -254,13 +161,6 @@ class Daemon:
         _LOG.info("listening for %s after %.1f s; site %s", words, time.monotonic() - began, self.config.site.id)
         tell_systemd("READY=1", f"STATUS=listening for {words}")
         self._stack.callback(tell_systemd, "STOPPING=1")
-
-    def _kept_speech(self) -> KeptSpeech | None:
-        tts = self.config.tts
-        if not tts.cache_mb:
-            return None
-        cache = SpeechCache(self._cache / "speech", limit_bytes=tts.cache_mb * 1_000_000)
-        return KeptSpeech(cache, tts.engine, lambda: self._tts_identity)
 
     async def _rehearse(self, speech: Speech) -> None:
         """Get to know the engine, from when on its speech is kept; then fill the cache with what is said often."""
@@ -318,59 +218,12 @@ class Daemon:
             async for event in events:
                 await self.host.event(event)
 
+    def _kept_speech(self) -> KeptSpeech | None:
+        tts = self.config.tts
+        if not tts.cache_mb:
+            return None
+        cache = SpeechCache(self._cache / "speech", limit_bytes=tts.cache_mb * 1_000_000)
+        return KeptSpeech(cache, tts.engine, lambda: self._tts_identity)
+
     def _describe(self) -> dict[str, object]:
-        return {
-            "version": __version__,
-            "site": self.config.site.id,
-            "engines": [
-                {"name": worker.name, "kind": worker.kind, "state": worker.state} for worker in self.fleet.workers()
-            ],
-            "voices": self._voices,
-            "wake_words": [word.model for word in self.config.wake.words],
-            "plugins": [
-                {"name": plugin.name, "state": plugin.state, "detail": plugin.detail} for plugin in self.host.statuses()
-            ],
-            "limits": {"text": LONGEST_TEXT, "speech_queue": self.config.tts.queue},
-        }
-
-
-async def serve(loaded: LoadedConfig, *, events_file: str | None = None) -> int:
-    """Run until SIGTERM, SIGINT, or the end of a file that is listened to; return the exit status.
-
-    A second signal does not wait for a clean end.
-    """
-    loop = asyncio.get_running_loop()
-    main = asyncio.current_task()
-    assert main is not None
-    ended_by: list[int] = []
-
-    def end(number: int) -> None:
-        if ended_by:
-            os._exit(128 + number)
-        ended_by.append(number)
-        main.cancel()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, end, number)
-    try:
-        async with Daemon(loaded, events_file=events_file) as daemon:
-            await daemon.sound_ended.wait()
-            await daemon.assistant.settled()
-            _LOG.info("the sound has ended")
-    except asyncio.CancelledError:
-        if not ended_by:
-            raise
-        _LOG.info("stopped by %s", signal.Signals(ended_by[0]).name)
-        return 130 if ended_by[0] == signal.SIGINT else 0
-    return 0
-
-
-def _status_at_start(config: Config, store: SettingsStore) -> Status:
-    """The configuration's settings, with what was set at run time over them."""
-    kept = store.load()
-    muted, volume, voice = kept.get("muted"), kept.get("volume"), kept.get("voice")
-    return Status(
-        muted=muted if isinstance(muted, bool) else False,
-        volume=volume if isinstance(volume, int) and 0 <= volume <= 100 else config.audio.output.volume,
-        voice=voice if isinstance(voice, str) else config.tts.voice,
-    )
+        return describe(self.config, self.fleet, self.host, self._voices)

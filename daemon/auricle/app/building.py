@@ -1,0 +1,115 @@
+"""How the parts of the pipeline are made from the configuration; `daemon.py` starts and stops them."""
+
+import time
+
+from auricle import __version__
+from auricle.api import VadEngine
+from auricle.engines.fleet import Fleet
+from auricle.engines.inprocess import make_vad, make_wake
+from auricle.host import PluginHost
+from auricle.pipeline.capture import Capture
+from auricle.pipeline.dispatch import Dispatcher
+from auricle.pipeline.ears import Ears
+from auricle.pipeline.endpoint import EndpointRule
+from auricle.pipeline.speak import LONGEST_TEXT, Speech, VoiceSettings
+from auricle.pipeline.synthesis import KeptSpeech
+from auricle.pipeline.transcribe import Transcriber
+from auricle.pipeline.turn import Conversation
+from auricle.pipeline.wake import WakeDetector
+from auricle.ports import Speaker
+from auricle.service import Assistant
+from auricle.settings import Config
+from auricle.status import Status
+from auricle.store import SettingsStore
+
+
+def make_listeners(config: Config, host: PluginHost) -> tuple[WakeDetector, VadEngine]:
+    """The wake word detector and the VAD, not loaded yet."""
+    specs, options = host.engines(), config.engines
+    detector = WakeDetector(
+        config.wake.words,
+        lambda engine, words: make_wake(specs, engine, words, options),
+        refractory_s=config.wake.refractory_s,
+    )
+    return detector, make_vad(specs, "silero_vad", options)
+
+
+def make_speech(
+    config: Config, assistant: Assistant, fleet: Fleet, speaker: Speaker, kept: KeptSpeech | None
+) -> Speech:
+    settings = VoiceSettings(
+        voice=lambda: assistant.status.voice or None,
+        volume=lambda: assistant.status.volume,
+        speed=config.tts.speed,
+        pitch=config.tts.pitch,
+        language=config.site.language,
+        loudness_lufs=config.tts.loudness_lufs or None,
+    )
+    return Speech(fleet.tts, speaker, settings, queue_size=config.tts.queue, publish=assistant.publish, kept=kept)
+
+
+def make_conversation(
+    config: Config,
+    assistant: Assistant,
+    *,
+    ears: Ears,
+    capture: Capture,
+    fleet: Fleet,
+    host: PluginHost,
+    speech: Speech,
+) -> Conversation:
+    language = config.site.language
+    return Conversation(
+        ears=ears,
+        rule=EndpointRule(
+            patience_s=config.listen.patience_s,
+            silence_s=config.listen.silence_s,
+            max_s=config.listen.max_s,
+            speech_threshold=config.listen.speech_threshold,
+            min_speech_s=config.listen.min_speech_s,
+        ),
+        transcriber=Transcriber(
+            fleet.stt,
+            language=config.stt.language if isinstance(config.stt.language, str) else None,
+            normalized=config.audio.input.normalize,
+            since_arrival_s=lambda sample: time.monotonic() - capture.arrived_at(sample),
+            publish=assistant.publish,
+            on_command_end=(lambda: speech.chime("end")) if config.listen.chime else lambda: None,
+        ),
+        dispatcher=Dispatcher(
+            host,
+            {language: host.sentences(language)},
+            near_miss=config.intents.near_miss,
+            language=language,
+        ),
+        speech=speech,
+        language=language,
+        chimes=config.listen.chime,
+        publish=assistant.publish,
+    )
+
+
+def describe(config: Config, fleet: Fleet, host: PluginHost, voices: list[str]) -> dict[str, object]:
+    """What `T/info` and `Describe()` tell."""
+    return {
+        "version": __version__,
+        "site": config.site.id,
+        "engines": [{"name": worker.name, "kind": worker.kind, "state": worker.state} for worker in fleet.workers()],
+        "voices": voices,
+        "wake_words": [word.model for word in config.wake.words],
+        "plugins": [
+            {"name": plugin.name, "state": plugin.state, "detail": plugin.detail} for plugin in host.statuses()
+        ],
+        "limits": {"text": LONGEST_TEXT, "speech_queue": config.tts.queue},
+    }
+
+
+def status_at_start(config: Config, store: SettingsStore) -> Status:
+    """The configuration's settings, with what was set at run time over them."""
+    kept = store.load()
+    muted, volume, voice = kept.get("muted"), kept.get("volume"), kept.get("voice")
+    return Status(
+        muted=muted if isinstance(muted, bool) else False,
+        volume=volume if isinstance(volume, int) and 0 <= volume <= 100 else config.audio.output.volume,
+        voice=voice if isinstance(voice, str) else config.tts.voice,
+    )

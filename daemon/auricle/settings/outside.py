@@ -1,0 +1,113 @@
+"""What other programs and people see of a site: broker, buses, servers, records."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from auricle.settings.section import Section, default
+
+
+class Tls(Section, frozen=True, kw_only=True):
+    """Encryption to the broker."""
+
+    enabled: Annotated[bool, Meta(description="Use TLS; set by itself when one of the files is given.")] = False
+    ca: Annotated[str | None, Meta(description="Certificate authority; none is the system's.")] = None
+    cert: Annotated[str | None, Meta(description="Client certificate.")] = None
+    key: Annotated[str | None, Meta(description="Key of the client certificate.")] = None
+
+
+class Mqtt(Section, frozen=True, kw_only=True):
+    """The broker; nothing is sent or taken until `host` is set."""
+
+    host: Annotated[str | None, Meta(description="Name or address of the broker.")] = None
+    port: Annotated[int, Meta(ge=1, le=65535, description="8883 is usual with TLS.")] = 1883
+    username: Annotated[str | None, Meta(description="User at the broker.")] = None
+    password: Annotated[str | None, Meta(description="Better in a file: `password_file`.", extra={"secret": True})] = (
+        None
+    )
+    password_file: Annotated[
+        str | None,
+        Meta(description="File that holds the password; a bare name is looked for in $CREDENTIALS_DIRECTORY."),
+    ] = None
+    topic_prefix: Annotated[
+        str,
+        Meta(
+            pattern="^[^+#/\\x00][^+#\\x00]*$",
+            max_length=128,
+            description="First part of every topic.",
+            extra={"form": "a topic without +, # and a leading /"},
+        ),
+    ] = "auricle"
+    client_id: Annotated[str, Meta(max_length=64, description="Empty is auricle-<site.id>.")] = ""
+    tls: Tls = default(Tls)
+    discovery: Annotated[
+        Literal["device", "legacy", "off"],
+        Meta(description="How Home Assistant finds this site. Not in this version yet.", extra={"later": True}),
+    ] = "device"
+    hermes: Annotated[
+        bool, Meta(description="Speak Rhasspy's Hermes topics too. Not in this version yet.", extra={"later": True})
+    ] = False
+    pool: Annotated[
+        bool, Meta(description="Share synthesis and transcription. Not in this version yet.", extra={"later": True})
+    ] = False
+    keepalive_s: Annotated[
+        int,
+        Meta(ge=5, le=3600, description="A dead broker is noticed within one and a half of it.", extra={"unit": "s"}),
+    ] = 30
+    max_backoff_s: Annotated[
+        float, Meta(ge=1, le=300, description="Longest wait between two attempts to connect.", extra={"unit": "s"})
+    ] = 8.0
+
+
+class Dbus(Section, frozen=True, kw_only=True):
+    """The message bus."""
+
+    bus: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description='"auto", "system", "session", "off" or an address. D-Bus is not in this version yet.',
+            extra={"later": True},
+        ),
+    ] = "auto"
+
+
+class Wyoming(Section, frozen=True, kw_only=True):
+    """Being a Wyoming server for the network."""
+
+    uri: Annotated[
+        Annotated[str, Meta(pattern="^(tcp|unix)://.")] | None,
+        Meta(description="Where to listen. Not in this version yet.", extra={"later": True}),
+    ] = None
+
+
+class Http(Section, frozen=True, kw_only=True):
+    """Metrics, health and speech over HTTP."""
+
+    bind: Annotated[
+        str | None, Meta(description="Address and port to listen on. Not in this version yet.", extra={"later": True})
+    ] = None
+
+
+class Metrics(Section, frozen=True, kw_only=True):
+    """Figures for monitoring; no keys in this version yet."""
+
+
+class Privacy(Section, frozen=True, kw_only=True):
+    """What is kept of what was heard."""
+
+    record: Annotated[
+        Literal["off", "false_wakes", "all"],
+        Meta(
+            description="Recordings for finding faults. Not in this version yet: nothing is kept.",
+            extra={"later": True},
+        ),
+    ] = "off"
+
+
+class Log(Section, frozen=True, kw_only=True):
+    """What is logged."""
+
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="Words of users are logged at debug only.")
+    ] = "info"

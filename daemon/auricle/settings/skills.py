@@ -1,0 +1,26 @@
+"""From words to what is done, and by which plugins."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from auricle.settings.section import Section
+
+
+class Intents(Section, frozen=True, kw_only=True):
+    """From words to what is done."""
+
+    near_miss: Annotated[
+        float,
+        Meta(ge=0, le=1, description="How alike a near miss must be to a known sentence; 1 takes exact words only."),
+    ] = 0.86
+    timeout_s: Annotated[
+        float, Meta(gt=0, le=60, description="Longest time that a plugin may take for one call.", extra={"unit": "s"})
+    ] = 5.0
+
+
+class Plugins(Section, frozen=True, kw_only=True):
+    """Which plugins run, and in which order they are asked."""
+
+    disabled: Annotated[tuple[str, ...], Meta(description="Plugins that are not loaded.")] = ()
+    order: Annotated[tuple[str, ...], Meta(description="Plugins asked first, in this order; the rest by name.")] = ()

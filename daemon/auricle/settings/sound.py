@@ -1,0 +1,126 @@
+"""Where sound comes from and goes to, and when it is a command."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from auricle.settings.section import Language, Section, default
+
+
+class Site(Section, frozen=True, kw_only=True):
+    """The room or device with its own microphone and speaker."""
+
+    id: Annotated[
+        str,
+        Meta(
+            pattern=r"^[a-z0-9_-]{1,64}\Z",
+            description="Name in topics and on the bus.",
+            extra={"form": "1 to 64 of a-z, 0-9, _ and -"},
+        ),
+    ] = "default"
+    name: Annotated[str, Meta(max_length=128, description="Name for people; empty is the id.")] = ""
+    language: Annotated[Language, Meta(description="Language spoken here, ISO 639-1.")] = "en"
+
+
+class AudioInput(Section, frozen=True, kw_only=True):
+    """The microphone."""
+
+    device: Annotated[
+        str | int,
+        Meta(
+            description='"default", part of a device\'s name, its index, "file:PATH" (WAV or FLAC), or "-" (raw 16 kHz '
+            "16-bit mono on standard input). `auricle devices` lists them."
+        ),
+    ] = "default"
+    pace: Annotated[
+        Literal["real", "fast"], Meta(description="How fast a file or standard input is read: as spoken, or at once.")
+    ] = "real"
+    block_ms: Annotated[
+        int,
+        Meta(
+            ge=10,
+            le=200,
+            description="Sound handed over at a time; smaller is quicker and costs more CPU.",
+            extra={"unit": "ms"},
+        ),
+    ] = 80
+    high_pass: Annotated[bool, Meta(description="Remove rumble and DC offset below 80 Hz.")] = False
+    noise_suppression: Annotated[
+        int, Meta(ge=0, le=4, description="WebRTC noise suppression; 0 is off, 4 the strongest. Can hurt Whisper.")
+    ] = 0
+    auto_gain_dbfs: Annotated[
+        int,
+        Meta(
+            ge=0, le=31, description="WebRTC automatic gain: target below full scale; 0 is off.", extra={"unit": "dBFS"}
+        ),
+    ] = 0
+    normalize: Annotated[
+        bool, Meta(description="Bring each command to the same loudness before it is transcribed.")
+    ] = False
+
+
+class AudioOutput(Section, frozen=True, kw_only=True):
+    """The speaker."""
+
+    device: Annotated[
+        str | int,
+        Meta(description='"default", part of a device\'s name, its index, "null", or "file:PATH" (a WAV is written).'),
+    ] = "default"
+    volume: Annotated[
+        int, Meta(ge=0, le=100, description="Volume until one is set at run time, which is kept.", extra={"unit": "%"})
+    ] = 80
+
+
+class Audio(Section, frozen=True, kw_only=True):
+    """Sound in and out."""
+
+    input: AudioInput = default(AudioInput)
+    output: AudioOutput = default(AudioOutput)
+
+
+class WakeWord(Section, frozen=True, kw_only=True):
+    """One word to listen for."""
+
+    model: Annotated[str, Meta(min_length=1, description="A name that the engine knows, or a model file.")]
+    engine: Annotated[str, Meta(description='"microwakeword" or "openwakeword".')] = "microwakeword"
+    threshold: Annotated[
+        Annotated[float, Meta(gt=0, lt=1)] | None,
+        Meta(description="Score that counts as heard; none is the model's own."),
+    ] = None
+
+
+class Wake(Section, frozen=True, kw_only=True):
+    """Wake words."""
+
+    words: Annotated[
+        tuple[WakeWord, ...],
+        Meta(max_length=16, description="Words that wake; each with model, engine and threshold. Empty: none does."),
+    ] = (WakeWord(model="hey_jarvis"),)
+    refractory_s: Annotated[
+        float,
+        Meta(ge=0, le=30, description="After a wake word, none is heard again for this long.", extra={"unit": "s"}),
+    ] = 2.0
+
+
+class Listen(Section, frozen=True, kw_only=True):
+    """Where a command begins and ends."""
+
+    patience_s: Annotated[
+        float, Meta(ge=0.5, le=30, description="How long to wait for speech after the wake word.", extra={"unit": "s"})
+    ] = 5.0
+    silence_s: Annotated[float, Meta(ge=0.1, le=5, description="Quiet that ends a command.", extra={"unit": "s"})] = 0.7
+    max_s: Annotated[
+        float, Meta(ge=1, le=28, description="Longest command; what is said after is not heard.", extra={"unit": "s"})
+    ] = 15.0
+    speech_threshold: Annotated[float, Meta(gt=0, lt=1, description="Probability of voice that counts as speech.")] = (
+        0.5
+    )
+    min_speech_s: Annotated[
+        float, Meta(ge=0, le=2, description="Less speech than this is a noise, not a command.", extra={"unit": "s"})
+    ] = 0.2
+    follow_up_s: Annotated[
+        float, Meta(ge=0, le=30, description="Stay open this long after a reply; 0 is off.", extra={"unit": "s"})
+    ] = 0.0
+    chime: Annotated[bool, Meta(description="Sound a chime when the wake word is heard and when the command ends.")] = (
+        True
+    )
