@@ -1,6 +1,7 @@
 """`auricle bench`: measure this machine."""
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -8,6 +9,8 @@ if TYPE_CHECKING:
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
+    from auricle.cli.figures import TOPICS
+
     parser.add_argument("--json", action="store_true", help="print the figures as one JSON object")
     parser.add_argument(
         "--rounds", type=int, default=7, metavar="N", help="repetitions of each measurement (default 7)"
@@ -19,18 +22,18 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="measure idle listening on the configured microphone too, as it sounds now",
     )
     parser.add_argument(
-        "--only",
-        action="append",
-        choices=["idle", "start", "turn", "stt", "tts"],
-        help="measure only this (may be repeated)",
+        "--recordings",
+        type=Path,
+        metavar="FOLDER",
+        help="real recordings (WAV or FLAC), for the measurements that need some",
     )
+    parser.add_argument("--only", action="append", choices=list(TOPICS), help="measure only this (may be repeated)")
 
 
 def run(args: argparse.Namespace) -> int:
     import asyncio
     import sys
     import tempfile
-    from pathlib import Path
 
     from rich.console import Console
 
@@ -41,14 +44,16 @@ def run(args: argparse.Namespace) -> int:
 
     if args.rounds < 1 or args.seconds < 1:
         raise BadRequest("--rounds and --seconds: at least 1")
+    if args.recordings is not None and not args.recordings.is_dir():
+        raise BadRequest(f"--recordings: {args.recordings} is no folder")
     loaded = load(args)
     set_up("error")
-    wanted = args.only or ["start", "idle", "stt", "tts", "turn"]
     measured: list[Figure] = []
     console = Console(file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="auricle-bench-") as folder, console.status("measuring") as status:
-        for bench in figures.all_benches(loaded, Path(folder), rounds=args.rounds, seconds=args.seconds):
-            if bench.topic in wanted and (args.microphone or not bench.needs_microphone):
+        plan = figures.Plan(Path(folder), args.rounds, args.seconds, args.recordings)
+        for bench in figures.benches(loaded, plan, args.only or figures.USUAL):
+            if args.microphone or not bench.needs_microphone:
                 status.update(f"measuring {bench.what}")
                 measured += asyncio.run(bench.measure())
     if args.json:
