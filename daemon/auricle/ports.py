@@ -4,8 +4,9 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Protocol
 
 from auricle.model.audio import AudioFrame
+from auricle.model.events import Event
 from auricle.model.intent import Intent, Reply, Transcript
-from auricle.model.speech import SynthesisRequest
+from auricle.model.speech import SpeechRequest, SpeechStatus, SynthesisRequest
 from auricle.model.turn import Turn
 
 
@@ -48,3 +49,55 @@ class Store(Protocol):
     def load(self) -> Mapping[str, object]: ...
 
     def save(self, key: str, value: object) -> None: ...
+
+
+class SpeechEnd(Protocol):
+    @property
+    def status(self) -> SpeechStatus: ...
+
+
+class Ticket(Protocol):
+    """Speech that was accepted."""
+
+    async def done(self) -> SpeechEnd: ...
+
+
+class Answer(Protocol):
+    """What a typed command was answered with."""
+
+    @property
+    def intent(self) -> str | None: ...
+    @property
+    def slots(self) -> Mapping[str, object]: ...
+    @property
+    def reply(self) -> str: ...
+    @property
+    def handled_by(self) -> str: ...
+
+
+class Settings(Protocol):
+    @property
+    def volume(self) -> int: ...
+    @property
+    def muted(self) -> bool: ...
+
+
+class House(Protocol):
+    """The running daemon, as plugins may use it."""
+
+    @property
+    def status(self) -> Settings: ...
+
+    def submit(self, request: SpeechRequest) -> Ticket: ...
+
+    async def ask(self, text: str, *, language: str | None = None, speak: bool = False) -> Answer: ...
+
+    async def listen(self, *, say: str | None = None) -> str: ...
+
+    async def stop(self, id: str | None = None) -> int: ...
+
+    def set_volume(self, volume: int) -> None: ...
+
+    def set_muted(self, muted: bool) -> None: ...
+
+    def publish(self, event: Event) -> None: ...

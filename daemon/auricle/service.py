@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from auricle.bus import EventBus
 from auricle.model.errors import AuricleError, BadRequest
-from auricle.model.events import ErrorRaised, Event, MuteSet, VoiceSet, VolumeSet, WakeHeard
+from auricle.model.events import ErrorRaised, Event, MuteSet, StopAsked, VoiceSet, VolumeSet, WakeHeard
 from auricle.model.intent import Transcript
 from auricle.model.speech import SpeechRequest
 from auricle.model.turn import Outcome, Turn
@@ -114,6 +114,8 @@ class Assistant:
     async def stop(self, id: str | None = None) -> int:
         """Silence what is said and waits to be said (or one request); a turn that speaks or thinks ends too."""
         ended = self._speech.stop(id)
+        if id is None:
+            self.publish(StopAsked())
         if self._turn is not None and id in (None, self._turn[0].id):
             self._turn[1].cancel()
         return ended

@@ -35,7 +35,7 @@ async def test_every_topic_that_is_taken_is_in_the_page() -> None:
     "topic",
     [
         *"availability state info mute volume voice wake partial".split(),
-        *"transcript intent speech quality error".split(),
+        *"transcript intent speech timer quality error".split(),
     ],
 )
 def test_every_topic_that_is_sent_is_in_the_page(topic: str) -> None:

@@ -28,13 +28,20 @@ def test_guide_names_no_hook_that_there_is_not() -> None:
 
 
 def test_guide_says_the_limits_that_the_code_has() -> None:
-    from auricle.host.plugin_host import EVENT_FAULTS, EVENTS_WAITING
+    from auricle.host.breaker import FAULTS, FIRST_REST_S, LONGEST_REST_S, WINDOW_S
+    from auricle.host.own_loop import MOST_TASKS
+    from auricle.host.running import EVENTS_WAITING
+    from auricle.host.services import SAID_AT_ONCE, SAID_WITHIN_S
     from auricle.pipeline.sentences import MOST_SAMPLES_EACH
 
     assert f"An event queue holds {EVENTS_WAITING} events" in GUIDE
     assert f"more than {MOST_SAMPLES_EACH:,} sentences" in GUIDE
-    assert EVENT_FAULTS == 5
-    assert "After five\n  failures in a row" in GUIDE
+    assert (FAULTS, WINDOW_S, FIRST_REST_S, LONGEST_REST_S) == (5, 60, 30, 600)
+    assert "five failures within a minute" in GUIDE
+    assert "30 s" in GUIDE
+    assert "ten minutes" in GUIDE
+    assert f"more than {MOST_TASKS} tasks" in GUIDE
+    assert f"{SAID_AT_ONCE} requests within {SAID_WITHIN_S:g} s" in GUIDE
 
 
 async def test_example_of_the_guide_works(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from auricle.model.events import (
     QualityFound,
     SpeechChanged,
     StageChanged,
+    TimerChanged,
     Transcribed,
     VoiceSet,
     VolumeSet,
@@ -92,6 +93,17 @@ class Speech(Payload, frozen=True, kw_only=True):
     text: str
     at: datetime
     reason: str | None
+
+
+class Timer(Payload, frozen=True, kw_only=True):
+    """`T/timer`."""
+
+    id: str
+    name: str
+    status: str
+    """`started`, `cancelled` or `finished`."""
+    remaining_s: float
+    at: datetime
 
 
 class Quality(Payload, frozen=True, kw_only=True):
@@ -209,6 +221,15 @@ def encode(event: Event, status: Status) -> list[Message]:
                 at=_utc(event.at),
             )
             return [Message("quality", quality)]
+        case TimerChanged():
+            timer = Timer(
+                id=event.id,
+                name=event.name,
+                status=event.status,
+                remaining_s=round(event.remaining_s, 3),
+                at=_utc(event.at),
+            )
+            return [Message("timer", timer)]
         case ErrorRaised():
             return [Message("error", error_of(event))]
         case MuteSet():

@@ -13,11 +13,12 @@ from auricle.api.engines import (
     WakeWordChoice,
 )
 from auricle.api.hookspecs import hookimpl
-from auricle.api.plugin import PluginConfig, PluginContext, Sentences
+from auricle.api.plugin import Adapter, Command, PluginConfig, PluginContext, Sentences
+from auricle.api.services import Answered, Assistant, Scheduled, Scheduler, Spoken
 from auricle.model.audio import INBOUND_RATE_HZ, OUTBOUND_RATE_HZ, SAMPLE_BYTES, AudioFrame
 from auricle.model.errors import AuricleError, BadRequest, EngineError, EngineUnavailable, NotConnected, PluginError
-from auricle.model.events import Event
-from auricle.model.intent import Intent, Reply, Transcript
+from auricle.model.events import Event, SpeechChanged, StopAsked, TimerChanged, WakeHeard
+from auricle.model.intent import Intent, Question, Reply, Transcript
 from auricle.model.speech import SynthesisRequest
 from auricle.model.turn import Turn
 
@@ -25,9 +26,13 @@ __all__ = [
     "INBOUND_RATE_HZ",
     "OUTBOUND_RATE_HZ",
     "SAMPLE_BYTES",
+    "Adapter",
+    "Answered",
+    "Assistant",
     "AudioFrame",
     "AuricleError",
     "BadRequest",
+    "Command",
     "EngineError",
     "EngineSpec",
     "EngineUnavailable",
@@ -38,17 +43,25 @@ __all__ = [
     "PluginConfig",
     "PluginContext",
     "PluginError",
+    "Question",
     "Recipe",
     "Reply",
+    "Scheduled",
+    "Scheduler",
     "Sentences",
+    "SpeechChanged",
+    "Spoken",
+    "StopAsked",
     "SttEngine",
     "SynthesisRequest",
+    "TimerChanged",
     "Transcript",
     "TtsEngine",
     "Turn",
     "VadEngine",
     "Voice",
     "WakeEngine",
+    "WakeHeard",
     "WakeScore",
     "WakeWordChoice",
     "hookimpl",

@@ -1,11 +1,11 @@
-"""The hooks, in lifecycle order. A hook may be `async def`, except the first two."""
+"""The hooks, in lifecycle order. A hook may be `async def`, except the first four."""
 
 from collections.abc import Awaitable, Mapping, Sequence
 
 import pluggy
 
 from auricle.api.engines import EngineSpec
-from auricle.api.plugin import Sentences
+from auricle.api.plugin import Adapter, Command, Sentences
 from auricle.model.events import Event
 from auricle.model.intent import Intent, Reply, Transcript
 from auricle.model.turn import Turn
@@ -22,6 +22,16 @@ def auricle_engines() -> Sequence[EngineSpec]:  # type: ignore[empty-body]
 @hookspec
 def auricle_sentences() -> Mapping[str, Sentences]:  # type: ignore[empty-body]
     """Language (`en`) to the sentences whose intents the plugin handles."""
+
+
+@hookspec
+def auricle_adapters() -> Sequence[Adapter]:  # type: ignore[empty-body]
+    """What runs beside the pipeline for the plugin."""
+
+
+@hookspec
+def auricle_commands() -> Sequence[Command]:  # type: ignore[empty-body]
+    """Sub-commands of `auricle` that the plugin brings."""
 
 
 @hookspec

@@ -1,13 +1,16 @@
 """What a plugin gets and gives: its settings, its context, its sentences."""
 
+import argparse
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import msgspec
 
+from auricle.api.services import Assistant, NoAssistant, NoScheduler, Scheduler
 from auricle.model.errors import NotConnected
 
 
@@ -19,6 +22,7 @@ class PluginConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """
 
 
+T = TypeVar("T")
 Publish = Callable[[str, str | bytes, int, bool], Awaitable[None]]
 
 
@@ -40,10 +44,46 @@ class PluginContext:
     """Local time with its zone; tests give another."""
     publish: Publish = _no_broker
     """Send an MQTT message: topic, payload, QoS, retain. Raises NotConnected while there is no broker."""
+    topic_prefix: str = "auricle"
+    """First part of every site's topics."""
+    assistant: Assistant = field(default_factory=NoAssistant)
+    """The running daemon: say, ask, listen, publish and subscribe below the plugin's own topic."""
+    scheduler: Scheduler = field(default_factory=NoScheduler)
+    """Calls to come."""
 
     def ensure_data_dir(self) -> Path:
         self.data_dir.mkdir(parents=True, exist_ok=True)
         return self.data_dir
+
+    def translated(self, texts: Mapping[str, T], language: str | None = None) -> T:
+        """Pick from texts (or anything) by language: `language`, else the site's, else English, else the first."""
+        wanted = language or self.language
+        for code in (wanted, wanted.split("-")[0], self.language, self.language.split("-")[0], "en"):
+            if code in texts:
+                return texts[code]
+        return next(iter(texts.values()))
+
+
+class Adapter(Protocol):
+    """Something that runs beside the pipeline: started once the daemon listens, stopped with it. Plain or async."""
+
+    def start(self) -> Awaitable[None] | None: ...
+
+    def stop(self) -> Awaitable[None] | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A sub-command of `auricle`."""
+
+    name: str
+    """One word that no other command has."""
+    line: str
+    """What it does, for the help."""
+    run: Callable[[argparse.Namespace], int]
+    """Returns the exit status: 0 done, 1 failed, 2 wrong usage."""
+    arguments: Callable[[argparse.ArgumentParser], None] = lambda parser: None
+    """Adds its arguments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +100,7 @@ class Sentences:
     """Slots that take any words."""
     expansion_rules: Mapping[str, str] = field(default_factory=dict)
     """`<name>` in a template to the template it stands for."""
+    required: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Intent to the slots that it needs, each with the question that is asked when it was not said."""
+    risky: Mapping[str, str] = field(default_factory=dict)
+    """Intent to the question that must be answered with yes before it is handled; `{slot}` stands for its value."""

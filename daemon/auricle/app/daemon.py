@@ -14,12 +14,13 @@ from auricle.adapters.events_file import EventsFile
 from auricle.adapters.mqtt import MqttAdapter
 from auricle.app.building import describe, make_conversation, make_listeners, make_speech, status_at_start
 from auricle.app.hosting import make_host
+from auricle.app.plugin_topics import PluginTopics
 from auricle.bus import EventBus
 from auricle.config import LoadedConfig, cache_dir, runtime_dir, state_dir
 from auricle.config.later import unused_keys
 from auricle.engines.fleet import Fleet
 from auricle.engines.identity import tts_identity
-from auricle.model.errors import AuricleError, NotConnected
+from auricle.model.errors import AuricleError
 from auricle.model.events import ComponentChanged, Event, QualityFound
 from auricle.model.turn import utc_now
 from auricle.notify import tell_systemd
@@ -67,7 +68,8 @@ class Daemon:
         """Set when a file or standard input is at its end."""
         self._microphone_told = asyncio.Event()
         self._voices: list[str] = []
-        self.host = make_host(loaded, self._state, self._publish)
+        self.topics = PluginTopics(config.mqtt, config.site, lambda: self._mqtt)
+        self.host = make_host(loaded, self._state, self.topics.send)
         self.bus = EventBus()
         self._store = SettingsStore(self._state / "auricle.sqlite")
         self._stack.callback(self._store.close)
@@ -137,6 +139,7 @@ class Daemon:
         )
         await asyncio.to_thread(conversation.dispatcher.prepare)
         self.assistant.attach(conversation, self.ears, self._describe)
+        self.host.attach(self.assistant, self.topics)
         await self.host.startup()
         self._stack.push_async_callback(self.host.shutdown)
         self._beside(self._tell_plugins(), "events to plugins")
@@ -190,11 +193,6 @@ class Daemon:
             self._loop.call_soon_threadsafe(self.assistant.publish, event)
             if isinstance(event, ComponentChanged) and event.component == "microphone":
                 self._loop.call_soon_threadsafe(self._microphone_told.set)
-
-    async def _publish(self, topic: str, payload: str | bytes, qos: int, retain: bool) -> None:
-        if self._mqtt is None:
-            raise NotConnected(f"no broker to publish {topic} to: set [mqtt] host")
-        await self._mqtt.publish(topic, payload, qos, retain)
 
     def _beside(self, work: Coroutine[None, None, None], name: str) -> None:
         """Run `work` until the daemon stops; its failure is told and is not the daemon's end."""

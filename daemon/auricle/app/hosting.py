@@ -21,6 +21,7 @@ def make_host(loaded: LoadedConfig, state: Path, publish: Publish) -> PluginHost
             data_dir=state / "plugins" / name,
             log=logging.getLogger(f"auricle.plugin.{name}"),
             publish=publish,
+            topic_prefix=config.mqtt.topic_prefix.rstrip("/"),
         )
 
     host = PluginHost(

@@ -69,7 +69,7 @@ def _dispatch(argv: list[str]) -> int:
         return WRONG_USAGE
     name = argv[at]
     if name not in COMMANDS:
-        return _unknown(name)
+        return _of_a_plugin(name, options.config, argv[at + 1 :])
     line, module_name = COMMANDS[name]
     module = importlib.import_module(module_name)
     parser = argparse.ArgumentParser(
@@ -129,6 +129,21 @@ def _description(docstring: str | None, line: str) -> str:
     first = (docstring or "").strip().partition("\n")[0]
     text = first.partition(": ")[2] or line
     return f"{text[0].upper()}{text[1:]}"
+
+
+def _of_a_plugin(name: str, config: str | None, rest: list[str]) -> int:
+    """Run the command if a plugin brings it; loading the plugins is only worth it for a name that is no other."""
+    from auricle.cli.common import load, load_host
+
+    host = load_host(load(argparse.Namespace(config=config)).config)
+    if name not in (found := host.commands()):
+        return _unknown(name)
+    plugin, command = found[name]
+    parser = argparse.ArgumentParser(
+        prog=f"auricle {name}", description=f"{command.line} (plugin {plugin})", formatter_class=HelpFormatter
+    )
+    command.arguments(parser)
+    return command.run(parser.parse_args(rest))
 
 
 def _unknown(name: str) -> int:

@@ -1,17 +1,18 @@
 """Each step of loading a plugin, checked alone: every failure is a PluginError that says what to do."""
 
 import inspect
+import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
 import msgspec
 
-from auricle.api import EngineSpec, PluginConfig, PluginError, Sentences, hookspecs
+from auricle.api import Adapter, Command, EngineSpec, PluginConfig, PluginError, Sentences, hookspecs
 
 HOOKS_PROJECT = "auricle"
 """The name that the hook markers were made with."""
-SYNC_HOOKS = ("auricle_engines", "auricle_sentences")
+SYNC_HOOKS = ("auricle_engines", "auricle_sentences", "auricle_adapters", "auricle_commands")
 """Hooks that are asked while loading, before there is an event loop."""
 
 
@@ -99,6 +100,24 @@ def sentences(answer: object) -> Mapping[str, Sentences]:
     ):
         raise PluginError(f"auricle_sentences answered with {_shape(answer)}, not a dict of language to Sentences")
     return dict(answer)
+
+
+def adapters(answer: object) -> Sequence[Adapter]:
+    if not isinstance(answer, Sequence):
+        raise PluginError(f"auricle_adapters answered with {_shape(answer)}, not a list of adapters")
+    for adapter in answer:
+        if not (callable(getattr(adapter, "start", None)) and callable(getattr(adapter, "stop", None))):
+            raise PluginError(f"auricle_adapters answered with {_shape(adapter)} that lacks start() or stop()")
+    return tuple(answer)
+
+
+def commands(answer: object) -> Sequence[Command]:
+    if not (isinstance(answer, Sequence) and all(isinstance(command, Command) for command in answer)):
+        raise PluginError(f"auricle_commands answered with {_shape(answer)}, not a list of Command")
+    for command in answer:
+        if not re.fullmatch(r"[a-z][a-z0-9_-]*", command.name):
+            raise PluginError(f"auricle_commands: {command.name!r} is no name of a command: a-z, 0-9, - and _ fit")
+    return tuple(answer)
 
 
 def _shape(answer: object) -> str:

@@ -1,4 +1,4 @@
-"""One plugin's calls: blocking code on a thread of its own, coroutines on the loop, each with a time limit."""
+"""One plugin's calls: blocking code on a thread of its own, coroutines on a loop of its own, with time limits."""
 
 import asyncio
 import inspect
@@ -9,28 +9,35 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from time import monotonic
 
+from auricle.host.own_loop import BLOCKED_S, MOST_TASKS, Cancelled, OwnLoop, Raised, Running
 from auricle.model.errors import PluginError
 
 GRACE_S = 0.5
 """How long a cancelled coroutine may take to end before it counts as stuck."""
 MOST_WAITING = 16
 """Blocking calls that may wait for the plugin's thread; one more is refused."""
+_LOOK_S = 0.2
+"""How often it is looked whether the plugin's loop comes round, while a call is in hand."""
 
 
 class Lane:
     """Runs one plugin's code. Whatever that code does comes out as a result or a PluginError, within the limit.
 
     Blocking calls run one at a time on one daemon thread, so a plugin needs no locks and may keep objects that
-    belong to a thread. A thread cannot be killed: after a call that overran, others are refused until it returns.
-    KeyboardInterrupt passes from coroutines, and the caller's own cancellation passes from both.
+    belong to a thread; coroutines run on a loop on another. A thread cannot be killed: after a call that overran,
+    others are refused until it returns. The caller's own cancellation passes.
     """
 
-    def __init__(self, plugin: str) -> None:
+    def __init__(self, plugin: str, on_misdeed: Callable[[str], None] = lambda text: None) -> None:
+        """on_misdeed: told what a call did that it should not, though it did answer."""
         self._plugin = plugin
+        self._on_misdeed = on_misdeed
         self._jobs: queue.Queue[_Job | None] = queue.Queue(MOST_WAITING)
         self._thread: threading.Thread | None = None
         self._running: _Job | None = None
-        self._overrun: dict[asyncio.Task[object], str] = {}
+        self._loop = OwnLoop(plugin)
+        self._overrun: dict[Running, str] = {}
+        self._open = 0
 
     @property
     def stuck_in(self) -> str:
@@ -38,7 +45,12 @@ class Lane:
         job = self._running
         if job is not None and (job.given_up or monotonic() > job.deadline):
             return job.what
-        return next(iter(self._overrun.values()), "")
+        for running, what in list(self._overrun.items()):
+            if running.outcome.done():
+                self._overrun.pop(running, None)
+            else:
+                return what
+        return ""
 
     def run(self, what: str, function: Callable[[], object], limit_s: float) -> object:
         """Run `function` on the plugin's thread and wait for it, without an event loop. Raises PluginError."""
@@ -62,7 +74,8 @@ class Lane:
         return await self._awaited(what, result, deadline, limit_s)
 
     def close(self) -> None:
-        """End the thread; one that is stuck is left behind, and does not keep the process alive."""
+        """End the threads; one that is stuck is left behind, and does not keep the process alive."""
+        self._loop.close()
         if self._thread is None:
             return
         try:
@@ -87,24 +100,41 @@ class Lane:
         return _result(what, outcome.result())
 
     async def _awaited(self, what: str, awaitable: Awaitable[object], deadline: float, limit_s: float) -> object:
-        task = asyncio.create_task(_contained(awaitable), name=f"plugin-{self._plugin}-{what}")
+        running = self._loop.run(awaitable, f"plugin-{self._plugin}-{what}")
+        outcome = asyncio.wrap_future(running.outcome)
+        self._open += 1
         try:
-            done, _ = await asyncio.wait({task}, timeout=max(0.0, deadline - monotonic()))
+            while not outcome.done() and (left_s := deadline - monotonic()) > 0:
+                await asyncio.wait({outcome}, timeout=min(_LOOK_S, left_s))
+                if not outcome.done():
+                    self._loop.ping()
         except asyncio.CancelledError:
-            await self._end(what, task)
+            await self._end(what, running)
             raise
-        if not done:
-            await self._end(what, task)
+        finally:
+            self._open -= 1
+        if not outcome.done():
+            await self._end(what, running)
             raise _too_long(what, limit_s)
-        if task.cancelled():
+        self._look_for_misdeeds(what)
+        if isinstance(outcome.result(), Cancelled):
             raise PluginError(f"{what} cancelled itself")
-        return _result(what, task.result())
+        return _result(what, outcome.result())
 
-    async def _end(self, what: str, task: "asyncio.Task[object]") -> None:
-        task.cancel()
-        self._overrun[task] = what
-        task.add_done_callback(lambda ended: self._overrun.pop(ended, None))
-        await asyncio.wait({task}, timeout=GRACE_S)
+    def _look_for_misdeeds(self, what: str) -> None:
+        blocked_s, self._loop.blocked_s = self._loop.blocked_s, 0.0
+        if blocked_s >= BLOCKED_S:
+            self._on_misdeed(f"{what} blocked its event loop for {blocked_s:.1f} s")
+        if (count := self._loop.tasks - self._open) > MOST_TASKS:
+            self._loop.cancel_all()
+            self._on_misdeed(f"{what} left {count} tasks running, over {MOST_TASKS}: they were cancelled")
+
+    async def _end(self, what: str, running: Running) -> None:
+        running.cancel()
+        self._overrun[running] = what
+        await asyncio.wait({asyncio.wrap_future(running.outcome)}, timeout=GRACE_S)
+        if running.outcome.done():
+            self._overrun.pop(running, None)
 
     def _refuse_if_stuck(self, what: str) -> None:
         if stuck := self.stuck_in:
@@ -130,7 +160,7 @@ class Lane:
             try:
                 outcome: object = job.function()
             except BaseException as error:  # a plugin call: all that it raises, SystemExit too, ends here
-                outcome = _Raised(error)
+                outcome = Raised(error)
             self._running = None
             job.outcome.set_result(outcome)
             del job, outcome
@@ -150,22 +180,8 @@ class _Job:
         self.outcome.cancel()
 
 
-@dataclass(frozen=True, slots=True)
-class _Raised:
-    error: BaseException
-
-
-async def _contained(awaitable: Awaitable[object]) -> object:
-    try:
-        return await awaitable
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        raise
-    except BaseException as error:  # a plugin call
-        return _Raised(error)
-
-
 def _result(what: str, outcome: object) -> object:
-    if not isinstance(outcome, _Raised):
+    if not isinstance(outcome, Raised):
         return outcome
     error = outcome.error
     if isinstance(error, PluginError):

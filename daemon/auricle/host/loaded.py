@@ -4,14 +4,19 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from time import monotonic
 
-from auricle.api import EngineSpec, PluginConfig, Sentences
+from auricle.api import Adapter, Command, EngineSpec, PluginConfig, Sentences
 from auricle.bus import Subscription
+from auricle.host.breaker import Breaker
 from auricle.host.lane import Lane
+from auricle.host.scheduler import PluginScheduler
 
 
 class PluginState(StrEnum):
     ACTIVE = "active"
+    RESTING = "resting"
+    """It failed often, and is asked again after a while."""
     FAILED = "failed"
     DISABLED = "disabled"
 
@@ -48,9 +53,14 @@ class Loaded:
     hooks: tuple[str, ...] = ()
     engines: Sequence[EngineSpec] = ()
     sentences: Mapping[str, Sentences] = field(default_factory=dict)
+    adapters: Sequence[Adapter] = ()
+    commands: Sequence[Command] = ()
+    instance: object = None
+    scheduler: PluginScheduler | None = None
+    scheduling: "asyncio.Task[None] | None" = None
+    breaker: Breaker = field(default_factory=Breaker)
+    started: bool = False
     faults: int = 0
-    event_faults: int = 0
-    """Failed `auricle_event` calls in a row."""
     subscription: Subscription | None = None
     pump: "asyncio.Task[None] | None" = None
 
@@ -58,7 +68,15 @@ class Loaded:
     def active(self) -> bool:
         return self.state is PluginState.ACTIVE
 
+    @property
+    def rests(self) -> bool:
+        return self.breaker.rests(monotonic())
+
     def status(self) -> PluginStatus:
-        stuck = self.lane.stuck_in
-        detail = f"{stuck} has not returned yet; the plugin is not asked until it does" if stuck else self.detail
-        return PluginStatus(self.name, self.state, detail, self.version, self.distribution, self.hooks, self.faults)
+        state, detail = self.state, self.detail
+        if stuck := self.lane.stuck_in:
+            detail = f"{stuck} has not returned yet; the plugin is not asked until it does"
+        elif self.active and (left_s := self.breaker.left_s(monotonic())):
+            state = PluginState.RESTING
+            detail = f"it failed often and is asked again in {left_s:.0f} s; the last failure: {detail}"
+        return PluginStatus(self.name, state, detail, self.version, self.distribution, self.hooks, self.faults)

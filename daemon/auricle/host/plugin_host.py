@@ -5,13 +5,15 @@ import functools
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import entry_points
+from time import monotonic
 from typing import Any, TypeVar
 
-from pluggy import HookImpl, PluginManager
+from pluggy import PluginManager
 
 from auricle.api import (
     AuricleError,
+    Command,
     EngineSpec,
     Event,
     Intent,
@@ -24,18 +26,17 @@ from auricle.api import (
     Turn,
     hookspecs,
 )
-from auricle.bus import Subscription
-from auricle.host import checks
+from auricle.host import checks, loading
 from auricle.host.lane import Lane
 from auricle.host.loaded import Loaded, PluginState, PluginStatus
+from auricle.host.running import Runner
+from auricle.host.scheduler import PluginScheduler
+from auricle.host.services import Broker, Desk, PluginAssistant
+from auricle.ports import House
 from auricle.settings import Plugins
 
 GROUP = "auricle.plugins"
 """The entry point group that plugins are found in."""
-EVENTS_WAITING = 128
-"""Events that wait for a slow plugin; then it loses the oldest and gets `Lagged`."""
-EVENT_FAULTS = 5
-"""Failed `auricle_event` calls in a row after which a plugin is told of no more events."""
 
 Answer = TypeVar("Answer", Intent, Reply)
 
@@ -73,12 +74,14 @@ class PluginHost:
         self._plugins: dict[str, Loaded] = {}
         self._manager = PluginManager(checks.HOOKS_PROJECT)
         self._manager.add_hookspecs(hookspecs)
+        self._desk = Desk()
+        self._runner = Runner(self._call, self._fault, timeout_s=timeout_s, load_timeout_s=load_timeout_s)
 
     def load(self) -> None:
         """Load every installed plugin that is not disabled. Never raises: each plugin's failure is in its status."""
         found = sorted(entry_points(group=GROUP), key=lambda entry: self._place(entry.name))
         for entry in found:
-            self._add(entry.name, entry.load, version=_version(entry), distribution=_distribution(entry))
+            self._add(entry.name, entry.load, version=loading.version(entry), distribution=loading.distribution(entry))
         for key, names in (("disabled", self._settings.disabled), ("order", self._settings.order)):
             for name in names:
                 if name not in self._plugins:
@@ -88,6 +91,10 @@ class PluginHost:
     def register(self, name: str, plugin: type) -> None:
         """Load a plugin that no entry point names, as `load` would."""
         self._add(name, lambda: plugin, version="", distribution="")
+
+    def attach(self, house: House, broker: Broker) -> None:
+        """Give plugins the running daemon; called on its loop, before `startup`."""
+        self._desk.house, self._desk.broker, self._desk.loop = house, broker, asyncio.get_running_loop()
 
     def statuses(self) -> Sequence[PluginStatus]:
         """Every plugin found, in the order in which they are asked."""
@@ -105,6 +112,14 @@ class PluginHost:
                 engines.setdefault(spec.name, spec)
         return engines
 
+    def commands(self) -> Mapping[str, tuple[str, Command]]:
+        """Sub-command to the plugin that brings it, and itself."""
+        found: dict[str, tuple[str, Command]] = {}
+        for plugin in self._in_order():
+            for command in plugin.commands if plugin.active else ():
+                found.setdefault(command.name, (plugin.name, command))
+        return found
+
     def sentences(self, language: str) -> Mapping[str, Sentences]:
         """Plugin to its sentences in `language` (`de-AT` falls back to `de`), in the order of the plugins."""
         family = language.split("-")[0]
@@ -118,7 +133,31 @@ class PluginHost:
 
     async def startup(self) -> None:
         """Start all plugins at once; one that fails or overruns is `failed` and is not asked any more."""
-        await asyncio.gather(*(self._start(plugin) for plugin in self._walk("auricle_startup")))
+        await asyncio.gather(*(self._start(plugin) for plugin in self._in_order() if plugin.active))
+
+    async def enable(self, name: str) -> None:
+        """Load and start a plugin that is disabled or failed. Raises PluginError if that does not go well."""
+        plugin = self._known(name)
+        if plugin.active and plugin.started:
+            plugin.breaker.reset()
+            return
+        plugin.lane.close()
+        plugin.lane = self._lane(plugin.name)
+        plugin.state, plugin.detail = PluginState.FAILED, ""
+        plugin.breaker.reset()
+        await asyncio.to_thread(self._try_load, plugin)
+        if plugin.active:
+            await self._start(plugin)
+        if not plugin.active:
+            raise PluginError(f"{name}: {plugin.detail}")
+
+    async def disable(self, name: str, detail: str = "disabled while running") -> None:
+        """End a plugin; it is not asked any more until `enable`. Raises PluginError for a name that there is not."""
+        plugin = self._known(name)
+        await self._runner.end(plugin, drain_s=0.5)
+        loading.unload(plugin, self._manager)
+        plugin.lane.close()
+        plugin.state, plugin.detail = PluginState.DISABLED, detail
 
     async def recognize(self, transcript: Transcript, turn: Turn) -> Intent | None:
         """Return the first plugin's understanding of what no sentence matched."""
@@ -139,6 +178,8 @@ class PluginHost:
         """
         failure: PluginError | None = None
         walk = self._walk("auricle_handle")
+        if (own := self._plugins.get(intent.plugin)) is not None and own.active and own.rests:
+            failure = PluginError(f"{own.name} rests: {own.detail}")
         for plugin in sorted(walk, key=lambda plugin: plugin.name != intent.plugin):
             try:
                 reply = await self._ask(plugin, "auricle_handle", Reply, intent=intent, turn=turn)
@@ -155,32 +196,16 @@ class PluginHost:
     async def event(self, event: Event) -> None:
         """Tell the plugins, each through a queue of its own: returns at once, however slow they are."""
         for plugin in self._walk("auricle_event"):
-            if plugin.event_faults >= EVENT_FAULTS:
-                continue
-            if plugin.subscription is None:
-                plugin.subscription = Subscription(EVENTS_WAITING)
-                plugin.pump = asyncio.create_task(
-                    self._tell(plugin, plugin.subscription), name=f"plugin-{plugin.name}-events"
-                )
-            plugin.subscription.put(event)
+            self._runner.tell(plugin, event)
 
     async def shutdown(self) -> None:
         """Tell the plugins what is left to tell, end them all at once within the time limit, and end their threads."""
-        pumps = [plugin.pump for plugin in self._plugins.values() if plugin.pump is not None]
+        await asyncio.gather(*(self._runner.end(plugin, drain_s=1.0) for plugin in self._plugins.values()))
         for plugin in self._plugins.values():
-            if plugin.subscription is not None:
-                plugin.subscription.close()
-        if pumps:
-            _, late = await asyncio.wait(pumps, timeout=min(1.0, self._timeout_s))
-            for pump in late:
-                pump.cancel()
-            await asyncio.gather(*pumps, return_exceptions=True)
-        await asyncio.gather(*(self._end(plugin) for plugin in self._walk("auricle_shutdown")))
-        for plugin in self._plugins.values():
-            plugin.lane.close()
+            await asyncio.to_thread(plugin.lane.close)
 
     def _add(self, name: str, find: Callable[[], object], *, version: str, distribution: str) -> None:
-        plugin = Loaded(name, find, Lane(name), version, distribution)
+        plugin = Loaded(name, find, self._lane(name), version, distribution)
         if name in self._plugins:
             first = self._plugins[name].distribution or "this program"
             self._on_fault(name, f"{distribution or 'this program'} brings it too; the one of {first} is used")
@@ -189,59 +214,61 @@ class PluginHost:
         if name in self._settings.disabled:
             plugin.state, plugin.detail = PluginState.DISABLED, "[plugins] disabled names it"
             return
-        try:
-            self._load(plugin)
-        except PluginError as error:
-            plugin.engines, plugin.sentences = (), {}
-            plugin.detail = error.message
-            self._on_fault(name, error.message)
-        if not plugin.active or not set(plugin.hooks) - set(checks.SYNC_HOOKS):
-            plugin.lane.close()
+        self._try_load(plugin)
 
-    def _load(self, plugin: Loaded) -> None:
-        run = functools.partial(plugin.lane.run, limit_s=self._load_timeout_s)
-        found = checks.plugin_class(run("importing it", plugin.find))
-        wanted = plugin.config_type = checks.config_type(found)
-        given = self._options.get(plugin.name, {})
-        config = run("checking its Config", lambda: checks.config(plugin.name, wanted, given))
-        plugin.hooks = checks.hooks(found)
-        instance = run(f"{found.__name__}(context, config)", lambda: found(self._plugin_context(plugin), config))
-        run("registering its hooks", lambda: self._manager.register(instance, name=plugin.name))
+    def _lane(self, name: str) -> Lane:
+        return Lane(name, lambda text: self._fault(self._plugins[name], PluginError(text)))
+
+    def _try_load(self, plugin: Loaded) -> None:
         taken = self.engines()
-        if "auricle_engines" in plugin.hooks:
-            answer = run("auricle_engines", self._impls("auricle_engines")[plugin.name].function)
-            plugin.engines = checks.engines(answer)
-        if "auricle_sentences" in plugin.hooks:
-            answer = run("auricle_sentences", self._impls("auricle_sentences")[plugin.name].function)
-            plugin.sentences = checks.sentences(answer)
-        plugin.state = PluginState.ACTIVE
+        try:
+            given = self._options.get(plugin.name, {})
+            loading.load(plugin, self._manager, given, self._plugin_context, self._load_timeout_s)
+        except PluginError as error:
+            loading.unload(plugin, self._manager)
+            plugin.state, plugin.detail = PluginState.FAILED, error.message
+            self._on_fault(plugin.name, error.message)
         for spec in plugin.engines:
             if spec.name in taken:
                 self._on_fault(
                     plugin.name, f"another plugin brings an engine {spec.name} too; the first in order is used"
                 )
+        if not plugin.active or not set(plugin.hooks) - set(checks.SYNC_HOOKS):
+            plugin.lane.close()
 
     def _plugin_context(self, plugin: Loaded) -> PluginContext:
-        """The context, with a `publish` whose failures are faults that are told even where the plugin copes."""
+        """The context; failures to `publish` are faults that are told even where the plugin copes."""
         context = self._context(plugin.name)
+        assistant = PluginAssistant(
+            plugin.name,
+            self._desk,
+            deliver=functools.partial(self._runner.deliver, plugin),
+            on_flood=lambda text: self._fault(plugin, PluginError(text)),
+        )
+        plugin.scheduler = PluginScheduler(functools.partial(self._runner.fire, plugin), context.now)
 
         async def publish(topic: str, payload: str | bytes, qos: int, retain: bool) -> None:
-            try:
+            async def sent() -> None:
                 await context.publish(topic, payload, qos, retain)
+
+            try:
+                await assistant.elsewhere(sent())
             except AuricleError as error:
                 self._fault(plugin, PluginError(error.message))
                 raise
 
-        return replace(context, publish=publish)
+        return replace(context, publish=publish, assistant=assistant, scheduler=plugin.scheduler)
 
     def _walk(self, hook: str) -> list[Loaded]:
-        """The active plugins that implement `hook`, in order."""
-        impls = self._impls(hook)
-        return [plugin for plugin in self._in_order() if plugin.active and plugin.name in impls]
+        """The active plugins that implement `hook` and do not rest, in order."""
+        impls = loading.impls(self._manager, hook)
+        return [plugin for plugin in self._in_order() if plugin.active and plugin.name in impls and not plugin.rests]
 
-    def _impls(self, hook: str) -> Mapping[str, HookImpl]:
-        """Who implements `hook`. pluggy keeps it and calls nothing: `firstresult` would take the first coroutine."""
-        return {impl.plugin_name: impl for impl in getattr(self._manager.hook, hook).get_hookimpls()}
+    def _known(self, name: str) -> Loaded:
+        if name not in self._plugins:
+            near = checks.nearest(name, list(self._plugins))
+            raise PluginError(f"there is no plugin {name}{near}")
+        return self._plugins[name]
 
     def _in_order(self) -> list[Loaded]:
         return sorted(self._plugins.values(), key=lambda plugin: self._place(plugin.name))
@@ -251,49 +278,35 @@ class PluginHost:
         return (order.index(name) if name in order else len(order), name)
 
     async def _call(self, plugin: Loaded, hook: str, limit_s: float, **arguments: object) -> object:
-        impl = self._impls(hook)[plugin.name]
+        """Call a hook if the plugin has it."""
+        impl = loading.impls(self._manager, hook).get(plugin.name)
+        if impl is None:
+            return None
         wanted = {name: arguments[name] for name in impl.argnames}
         return await plugin.lane.call(hook, functools.partial(impl.function, **wanted), limit_s)
 
     async def _ask(self, plugin: Loaded, hook: str, wanted: type[Answer], **arguments: object) -> Answer | None:
         answer = await self._call(plugin, hook, self._timeout_s, **arguments)
-        if answer is None:
-            return None
-        if not isinstance(answer, wanted) or not _sound(answer):
+        if answer is not None and not (isinstance(answer, wanted) and _sound(answer)):
             raise PluginError(f"{hook} answered with {_shown(answer)}, not with a {wanted.__name__} or None")
-        return answer
+        plugin.breaker.succeeded(monotonic())
+        return answer if isinstance(answer, wanted) else None
 
     async def _start(self, plugin: Loaded) -> None:
         try:
-            await self._call(plugin, "auricle_startup", self._load_timeout_s)
+            await self._runner.start(plugin, serving=self._desk.house is not None)
         except PluginError as error:
             self._fault(plugin, error)
+            await self._runner.end(plugin, drain_s=0, told=False)
             plugin.state = PluginState.FAILED
-
-    async def _end(self, plugin: Loaded) -> None:
-        try:
-            await self._call(plugin, "auricle_shutdown", self._timeout_s)
-        except PluginError as error:
-            self._fault(plugin, error)
-
-    async def _tell(self, plugin: Loaded, events: Subscription) -> None:
-        async for event in events:
-            try:
-                await self._call(plugin, "auricle_event", self._timeout_s, event=event)
-            except PluginError as error:
-                plugin.event_faults += 1
-                if plugin.event_faults < EVENT_FAULTS:
-                    self._fault(plugin, error)
-                    continue
-                self._fault(plugin, PluginError(f"{error.message}; it is told of no more events"))
-                return
-            plugin.event_faults = 0
 
     def _fault(self, plugin: Loaded, error: PluginError) -> None:
         plugin.faults += 1
         plugin.detail = error.message
-        _LOG.debug("plugin %s: %s", plugin.name, error.message, exc_info=error)
-        self._on_fault(plugin.name, error.message)
+        rested = plugin.active and plugin.breaker.failed(monotonic())
+        message = f"{error.message}; it failed often and is rested" if rested else error.message
+        _LOG.debug("plugin %s: %s", plugin.name, message, exc_info=error)
+        self._on_fault(plugin.name, message)
 
 
 def _sound(answer: Intent | Reply) -> bool:
@@ -308,11 +321,3 @@ def _sound(answer: Intent | Reply) -> bool:
 def _shown(answer: object) -> str:
     """What kind of thing it is. Not the thing: it may hold the user's words, and its repr is the plugin's code."""
     return f"a {type(answer).__name__}{' with a wrong field' if isinstance(answer, Intent | Reply) else ''}"
-
-
-def _distribution(entry: EntryPoint) -> str:
-    return entry.dist.name if entry.dist is not None else ""
-
-
-def _version(entry: EntryPoint) -> str:
-    return entry.dist.version if entry.dist is not None else ""

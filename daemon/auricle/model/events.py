@@ -128,6 +128,21 @@ class VoiceSet(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StopAsked(Event):
+    """Somebody wants silence: whatever rings is to end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimerChanged(Event):
+    """A timer or alarm was `started`, `cancelled` or `finished`."""
+
+    id: str
+    name: str
+    status: str
+    remaining_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorRaised(Event):
     code: str
     message: str

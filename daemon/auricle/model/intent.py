@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,26 @@ class Intent:
     """1 for an exact match of a template, less for a near miss."""
     plugin: str = ""
     """The plugin whose sentence matched, or that recognised it."""
+    corrects: "Intent | None" = None
+    """What was done just before and was not meant ("no, ten minutes"): this takes its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a reply asks. The answer goes into `slot` of `intent`, which is then handled again."""
+
+    kind: Literal["yes_no", "choice", "number", "duration", "time", "text"]
+    """What answers it. `duration` gives whole seconds, `time` gives `HH:MM`, `yes_no` gives True or False."""
+    slot: str
+    intent: Intent
+    """What is wanted so far."""
+    choices: Mapping[str, object] = field(default_factory=dict)
+    """Of a `choice`: what may be said, to the value that it stands for."""
+    lowest: int = 0
+    """Of a `number`."""
+    highest: int = 1000
+    again: str = ""
+    """Said when the answer was not understood; empty is the question as it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +60,5 @@ class Reply:
     """The plugin that answered; the host fills it in."""
     understood: bool = True
     """False for the spoken "I did not understand"."""
+    expects_answer: Question | None = None
+    """What `text` asks: the microphone opens without the wake word once it was said."""
