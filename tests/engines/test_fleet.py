@@ -37,7 +37,7 @@ async def make(parts: EngineParts) -> AsyncIterator[Make]:
             options=options,
             runtime_dir=parts.folder / "run",
             state_dir=parts.folder / "state",
-            on_change=parts.changes.append,
+            on_change=parts.note,
             policy=QUICK,
         )
         made.append(fleet)

@@ -118,9 +118,9 @@ async def test_a_server_that_is_not_there_is_unavailable_and_rests(parts: Engine
     stt = WyomingStt(remote, timeout_s=5)
     with pytest.raises(EngineUnavailable, match=r"nothing can be reached at tcp://127\.0\.0\.1:9"):
         await transcript(stt)
-    assert not stt.usable
+    assert not remote.usable
     now[0] += 15
-    assert stt.usable
+    assert remote.usable
     assert [(change.component, change.ok) for change in parts.changes] == [("engine gone", False)]
 
 

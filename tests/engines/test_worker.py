@@ -38,7 +38,7 @@ async def test_states_are_reported_as_they_come_and_go(parts: EngineParts) -> No
     assert worker.voices == (Voice("anna", "en", "a scripted voice"), Voice("bert", "de"))
     await worker.stop()
     assert [(change.component, change.ok, change.detail.split(",")[0]) for change in parts.changes] == [
-        ("engine scripted_tts", False, "starting: loading"),
+        ("engine scripted_tts", False, "loading: its process starts"),
         ("engine scripted_tts", True, "scripted_tts"),
         ("engine scripted_tts", False, "stopped: stopped"),
     ]
@@ -105,7 +105,7 @@ async def test_the_number_of_threads_is_set_before_anything_is_imported(parts: E
 
 
 async def test_an_abandoned_reply_stops_being_made(parts: EngineParts) -> None:
-    worker = parts.worker("tts", pieces=100_000, request_s=0.01)
+    worker = parts.worker("tts", pieces=100_000, request_s=0.01, streams=True)
     await worker.start()
     tts = WyomingTts(worker, timeout_s=10)
     for request in (1, 2):

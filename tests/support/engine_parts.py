@@ -6,22 +6,24 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from auricle.api import AudioFrame, EngineSpec, Transcript
+from auricle.engines.patience import Policy
 from auricle.engines.place import Remote
 from auricle.engines.proxy import WyomingStt, WyomingTts
 from auricle.engines.server import Bounds, EngineServer
-from auricle.engines.supervisor import Policy, Worker
+from auricle.engines.supervisor import Worker
 from auricle.engines.wire import Limits
-from auricle.model.events import ComponentChanged
+from auricle.model.events import ComponentChanged, ErrorRaised
 from auricle.settings import EngineProcess
 from support.scripted_engines import Script, ScriptedStt, ScriptedTts, spec
 
-QUICK = Policy(watch_every_s=0.2, ping_timeout_s=10.0, first_backoff_s=0.05, max_backoff_s=0.1, probe_every_s=60.0)
+QUICK = Policy(watch_every_s=0.2, ping_timeout_s=10.0, first_backoff_s=0.05, max_backoff_s=0.1, first_probe_s=60.0)
 
 
 class EngineParts:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.changes: list[ComponentChanged] = []
+        self.errors: list[ErrorRaised] = []
         self._servers: list[EngineServer] = []
         self._workers: list[Worker] = []
 
@@ -33,6 +35,12 @@ class EngineParts:
         self._servers.append(server)
         await server.load()
         return await server.listen(uri or f"unix://{self.folder / f'{kind}{len(self._servers)}.sock'}")
+
+    def note(self, event: ComponentChanged | ErrorRaised) -> None:
+        if isinstance(event, ErrorRaised):
+            self.errors.append(event)
+        else:
+            self.changes.append(event)
 
     def pending(self) -> int:
         """Requests that the last served engine has to do."""
@@ -46,6 +54,7 @@ class EngineParts:
         process: EngineProcess | None = None,
         policy: Policy = QUICK,
         what: EngineSpec | None = None,
+        replaceable: bool = False,
         **script: object,
     ) -> Worker:
         worker = Worker(
@@ -54,14 +63,15 @@ class EngineParts:
             process or EngineProcess(),
             runtime_dir=self.folder,
             state_dir=self.folder / "state",
-            on_change=self.changes.append,
+            on_change=self.note,
             policy=policy,
+            replaceable=replaceable,
         )
         self._workers.append(worker)
         return worker
 
     def remote(self, uri: str) -> Remote:
-        return Remote("remote", uri, on_change=self.changes.append)
+        return Remote("remote", uri, on_change=self.note)
 
     def stt(self, uri: str, timeout_s: float = 10.0) -> WyomingStt:
         return WyomingStt(self.remote(uri), timeout_s=timeout_s)

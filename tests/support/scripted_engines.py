@@ -32,6 +32,11 @@ class Script(PluginConfig, frozen=True, kw_only=True):
     pieces: int = 2
     piece_samples: int = 2_400
     partials: bool = False
+    streams: bool = False
+    fault: str = ""
+    """With `raise`: a RuntimeError that says this, or one of torch's name for `OutOfMemoryError`."""
+    device: str = ""
+    self_test_rtf: float = 0.0
     once_file: str = ""
     """The deeds are done only while this file is there; the first one removes it."""
     voice: str = "anna"
@@ -44,15 +49,24 @@ def spec(name: str, kind: Literal["stt", "tts"], **others: object) -> EngineSpec
     return EngineSpec(name=name, kind=kind, target=target, config=Script, **others)  # type: ignore[arg-type]
 
 
+class OutOfMemoryError(RuntimeError):
+    """As torch names its own."""
+
+
 class _Scripted:
     def __init__(self, config: Script) -> None:
         self.config = config
         self.requests = 0
+        self.streams = config.streams
         self.held = b""
 
     def load(self) -> None:
         time.sleep(self.config.load_s)
         self._do(self.config.on_load)
+        self.device = "cpu" if self.config.device == "auto" else self.config.device
+
+    def self_test(self) -> float:
+        return self.config.self_test_rtf
 
     def _do(self, deed: Deed) -> None:
         if deed and self.config.once_file:
@@ -60,6 +74,10 @@ class _Scripted:
                 return
             os.unlink(self.config.once_file)
         match deed:
+            case "raise" if self.config.fault == "OutOfMemoryError":
+                raise OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+            case "raise" if self.config.fault:
+                raise RuntimeError(self.config.fault)
             case "raise":
                 raise EngineError("it did not work")
             case "crash":

@@ -16,7 +16,17 @@ from auricle.api.hookspecs import hookimpl
 from auricle.api.plugin import Adapter, Command, PluginConfig, PluginContext, Sentences
 from auricle.api.services import Answered, Assistant, Scheduled, Scheduler, Spoken
 from auricle.model.audio import INBOUND_RATE_HZ, OUTBOUND_RATE_HZ, SAMPLE_BYTES, AudioFrame
-from auricle.model.errors import AuricleError, BadRequest, EngineError, EngineUnavailable, NotConnected, PluginError
+from auricle.model.engine_faults import engine_fault
+from auricle.model.errors import (
+    AuricleError,
+    BadRequest,
+    EngineError,
+    EngineOutOfMemory,
+    EngineUnavailable,
+    EngineWrecked,
+    NotConnected,
+    PluginError,
+)
 from auricle.model.events import Event, SpeechChanged, StopAsked, TimerChanged, WakeHeard
 from auricle.model.intent import Intent, Question, Reply, Transcript
 from auricle.model.speech import SynthesisRequest
@@ -34,8 +44,10 @@ __all__ = [
     "BadRequest",
     "Command",
     "EngineError",
+    "EngineOutOfMemory",
     "EngineSpec",
     "EngineUnavailable",
+    "EngineWrecked",
     "Event",
     "Intent",
     "NotConnected",
@@ -64,5 +76,6 @@ __all__ = [
     "WakeHeard",
     "WakeScore",
     "WakeWordChoice",
+    "engine_fault",
     "hookimpl",
 ]

@@ -1,12 +1,15 @@
 """What an engine author writes: blocking classes; processes, deadlines and wires are the daemon's work."""
 
+import math
+import random
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from auricle.api.plugin import PluginConfig
-from auricle.model.audio import AudioFrame
+from auricle.model.audio import INBOUND_RATE_HZ, AudioFrame
 from auricle.model.intent import Transcript
 from auricle.model.speech import SynthesisRequest
 
@@ -74,8 +77,15 @@ class Voice:
     description: str = ""
 
 
+_SELF_TEST_S = 2
+_SELF_TEST_TEXT = "This sentence is spoken to find out how long that takes."
+
+
 class SttEngine(ABC):
     """Speech to text in a process of its own. `__init__(self, config)` takes an instance of the spec's `config`."""
+
+    device: str = ""
+    """Where it computes, known once loaded: `cpu`, `cuda`, `mps`; empty is not told."""
 
     @abstractmethod
     def load(self) -> None:
@@ -90,6 +100,18 @@ class SttEngine(ABC):
         A final with empty text says that there were no words. Raises EngineError.
         """
 
+    def self_test(self) -> float:
+        """Seconds of computing for a second of sound, measured now; called after `load`, where it matters.
+
+        That is on a CPU in place of a GPU, to decide whether another engine had better listen. Override it where two
+        seconds of noise are turned away before the work begins.
+        """
+        noise = random.Random(0).randbytes(2 * _SELF_TEST_S * INBOUND_RATE_HZ)
+        began = time.monotonic()
+        for _ in self.transcribe(iter([AudioFrame(noise)]), None):
+            pass
+        return (time.monotonic() - began) / _SELF_TEST_S
+
     def close(self) -> None:  # noqa: B027 -- most engines have nothing to release
         """Release what `load` took."""
 
@@ -97,6 +119,13 @@ class SttEngine(ABC):
 class TtsEngine(ABC):
     """Text to speech in a process of its own. `__init__(self, config)` takes an instance of the spec's `config`."""
 
+    device: str = ""
+    """Where it computes, known once loaded: `cpu`, `cuda`, `mps`; empty is not told."""
+    streams: bool = False
+    """Whether sound comes in the middle of a sentence, to be played at once.
+
+    Where it says no, a sentence is played once it is whole: if the engine fails, another can say all of it.
+    """
     native_speed: ClassVar[bool] = True
     """Whether it speaks at the request's `speed` itself. Where it says no, the daemon stretches what it gave."""
 
@@ -115,6 +144,15 @@ class TtsEngine(ABC):
         An abandoned generator is closed between two frames, so a frame is at most a sentence.
         Raises EngineError; BadRequest for a voice or option that there is not.
         """
+
+    def self_test(self) -> float:
+        """Seconds of computing for a second of speech, measured now; called after `load`, where it matters.
+
+        That is on a CPU in place of a GPU, to decide whether another engine had better speak.
+        """
+        began = time.monotonic()
+        spoken_s = sum(frame.seconds for frame in self.synthesize(SynthesisRequest(_SELF_TEST_TEXT)))
+        return (time.monotonic() - began) / spoken_s if spoken_s else math.inf
 
     def abandon(self) -> None:  # noqa: B027 -- most engines are done with a sentence soon enough
         """Told, from another thread, that nobody wants the rest of the request in hand: end it in the sentence.

@@ -94,7 +94,7 @@ def describe(config: Config, fleet: Fleet, host: PluginHost, voices: list[str]) 
     return {
         "version": __version__,
         "site": config.site.id,
-        "engines": [{"name": worker.name, "kind": worker.kind, "state": worker.state} for worker in fleet.workers()],
+        "engines": [worker.told() for worker in fleet.workers()],
         "voices": voices,
         "wake_words": [word.model for word in config.wake.words],
         "plugins": [

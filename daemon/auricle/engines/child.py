@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import contextlib
-import ctypes
 import logging
 import os
 import signal
@@ -14,11 +13,13 @@ import msgspec
 
 from auricle.api.engines import EngineSpec, Voice
 from auricle.api.plugin import PluginConfig
+from auricle.engines import gpu
+from auricle.engines.conditions import Conditions, live_with, settle_in
 from auricle.engines.serve import build, resolve
 from auricle.engines.server import EngineServer
+from auricle.model.engine_faults import engine_fault
 from auricle.model.errors import AuricleError, EngineUnavailable
 
-_PR_SET_PDEATHSIG = 1
 _log = logging.getLogger("auricle.engines.child")
 
 
@@ -29,11 +30,14 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True):
     """Code of the error; none when all is well."""
     message: str = ""
     voices: tuple[Voice, ...] = ()
+    uri: str = ""
+    """Where it listens, with the real port."""
+    device: str = ""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
-    _live_with(given.parent)
+    live_with(given.parent)
     os.set_inheritable(given.ready_fd, False)
     # Libraries print; nothing that they print may be taken for ours.
     os.dup2(2, 1)
@@ -42,8 +46,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         stream=sys.stderr, level=given.log_level.upper(), format="%(levelname)s %(name)s: %(message)s", force=True
     )
     try:
+        conditions = msgspec.json.decode(given.conditions, type=Conditions)
+        settle_in(conditions)
         spec, config = _described(given)
-        status = asyncio.run(_serve(EngineServer(spec, build(spec.target, config)), given.uri, given.ready_fd))
+        server = EngineServer(spec, build(spec.target, config))
+        status = asyncio.run(_serve(server, conditions, given.uri, given.ready_fd))
     except Exception as error:
         _report(given.ready_fd, _failure(given.name, error))
         status = 1
@@ -52,24 +59,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os._exit(status)
 
 
-async def _serve(server: EngineServer, uri: str, ready_fd: int) -> int:
+async def _serve(server: EngineServer, conditions: Conditions, uri: str, ready_fd: int) -> int:
     asked = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asked.set)
-    serving = asyncio.create_task(_load(server, uri), name="load")
+    serving = asyncio.create_task(_load(server, conditions, uri), name="load")
     waiting = asyncio.create_task(asked.wait(), name="wait for SIGTERM")
     await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
     if serving.done():
-        serving.result()
-        _report(ready_fd, Ready(voices=tuple(server.voices)))
+        _report(ready_fd, Ready(voices=tuple(server.voices), uri=serving.result(), device=server.device))
         await waiting
     await server.close()
     serving.cancel()
     return 0
 
 
-async def _load(server: EngineServer, uri: str) -> None:
+async def _load(server: EngineServer, conditions: Conditions, uri: str) -> str:
+    if conditions.gpu_memory_share:
+        gpu.limit_memory(server.spec.name, conditions.gpu_memory_share)
     await server.load()
-    await server.listen(uri)
+    if conditions.slowest_rtf and server.device == "cpu":
+        await _test_pace(server, conditions.slowest_rtf)
+    return await server.listen(uri)
+
+
+async def _test_pace(server: EngineServer, slowest_rtf: float) -> None:
+    """It wanted a GPU and got a CPU. Raises EngineUnavailable where that is too slow to be of use."""
+    name = server.spec.name
+    found = await server.self_test()
+    told = f"{name} finds no GPU, and takes {found:.2g} s on the CPU for 1 s of sound"
+    if found > slowest_rtf:
+        raise EngineUnavailable(f"{told}, over [engines.{name}] slowest_rtf = {slowest_rtf:g}")
+    _log.info("%s: quick enough", told)
 
 
 def _described(given: argparse.Namespace) -> tuple[EngineSpec, PluginConfig]:
@@ -86,22 +106,13 @@ def _described(given: argparse.Namespace) -> tuple[EngineSpec, PluginConfig]:
     return spec, config
 
 
-def _live_with(parent: int) -> None:
-    if sys.platform != "linux":
-        return
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    # The parent may have gone before the line above.
-    if os.getppid() != parent:
-        os._exit(1)
-    # When memory runs out, the engine is to go before the daemon that can start it again.
-    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
-        file.write("300")
-
-
 def _failure(name: str, error: Exception) -> Ready:
     if isinstance(error, AuricleError):
         return Ready(error=error.code, message=error.message)
     _log.error("%s cannot be loaded", name, exc_info=error)
+    if (fault := engine_fault(error)) is not None:
+        # Trying again at once would not help: it is left alone for a while.
+        return Ready(error=EngineUnavailable.code, message=f"{name} cannot be loaded: {fault.message}")
     return Ready(error="engine_failed", message=f"{name} cannot be loaded: {type(error).__name__}: {error}")
 
 
@@ -117,6 +128,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--kind", required=True, choices=("stt", "tts"))
     parser.add_argument("--description", default="")
     parser.add_argument("--languages", default='["en"]')
+    parser.add_argument("--conditions", default="{}")
     parser.add_argument("--ready-fd", required=True, type=int)
     parser.add_argument("--parent", required=True, type=int)
     parser.add_argument("--log-level", default="info")

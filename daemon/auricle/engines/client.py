@@ -1,14 +1,25 @@
 """A connection to a Wyoming server, for one request."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from auricle.engines import uri, wire
-from auricle.engines.messages import Describe, Event, Info, Ping
+from auricle.engines.messages import EXTRAS, Describe, Event, Info, Ping
 from auricle.engines.wire import Limits
-from auricle.model.errors import AuricleError, BadRequest, CutFrame, EngineError, EngineUnavailable
+from auricle.model.errors import (
+    AuricleError,
+    BadRequest,
+    CutFrame,
+    DeviceLost,
+    EngineError,
+    EngineOutOfMemory,
+    EngineUnavailable,
+    EngineWrecked,
+)
+
+_KINDS = {kind.code: kind for kind in (EngineUnavailable, EngineOutOfMemory, EngineWrecked, DeviceLost)}
 
 
 class Client:
@@ -24,7 +35,7 @@ class Client:
         await wire.write_event(self._writer, event, self._limits)
 
     async def receive(self, timeout_s: float | None = None) -> Event:
-        """The next event; an `error` is raised as EngineError, EngineUnavailable or BadRequest, as its code says.
+        """The next event; an `error` is raised as BadRequest, EngineError or one of its kinds, as its code says.
 
         timeout_s: longest wait for its beginning; none waits for ever. Raises wire.IdlePeer after that, CutFrame when
         the server closed the connection, other WireErrors when it broke the protocol.
@@ -54,12 +65,19 @@ async def connected(
         writer.close()
 
 
-async def ping(address: str, timeout_s: float) -> None:
-    """Raises EngineUnavailable, WireError (IdlePeer for no answer) or EngineError."""
+async def ping(address: str, timeout_s: float) -> Mapping[str, object]:
+    """Return what a worker of ours tells of itself with its pong: `EngineServer.figures`; empty from others.
+
+    Raises EngineUnavailable, WireError (IdlePeer for no answer) or EngineError.
+    """
     async with connected(address, timeout_s=timeout_s) as client:
-        await client.send(Ping(text="auricle").event())
-        while (await client.receive(timeout_s)).type != "pong":
+        asked = Ping(text="auricle").event()
+        asked.data[EXTRAS] = {"figures": True}
+        await client.send(asked)
+        while (event := await client.receive(timeout_s)).type != "pong":
             pass
+    figures = event.data.get(EXTRAS)
+    return figures if isinstance(figures, dict) else {}
 
 
 async def describe(address: str, timeout_s: float) -> Info:
@@ -79,5 +97,5 @@ def _told(event: Event) -> AuricleError:
     message = text[:500] if isinstance(text, str) and text else "the server told of an error and not of which"
     if code == BadRequest.code:
         return BadRequest(message)
-    kind = EngineUnavailable if code == EngineUnavailable.code else EngineError
+    kind = _KINDS.get(code, EngineError) if isinstance(code, str) else EngineError
     return kind(message, code=code[:64] if isinstance(code, str) and code else None)

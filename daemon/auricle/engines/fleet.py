@@ -15,11 +15,12 @@ import msgspec
 from auricle import settings
 from auricle.api.engines import EngineKind, EngineSpec, Voice
 from auricle.engines.chain import FallbackStt, FallbackTts
+from auricle.engines.figures import WorkerFigures
+from auricle.engines.patience import Policy
 from auricle.engines.place import OnChange, Place, Remote
 from auricle.engines.proxy import WyomingStt, WyomingTts
-from auricle.engines.supervisor import Policy, Worker, WorkerFigures
+from auricle.engines.supervisor import Worker
 from auricle.model.errors import ConfigError, EngineError, EngineUnavailable
-from auricle.ports import SpeechToText, TextToSpeech
 
 _log = logging.getLogger(__name__)
 _PROCESS_KEYS = frozenset(settings.EngineProcess.__struct_fields__)
@@ -43,8 +44,8 @@ class Fleet:
         kinds: Iterable[EngineKind] = ("stt", "tts"),
     ) -> None:
         """options: the tables `[engines.NAME]`. kinds: for a command that needs one of the two only."""
-        self.stt: SpeechToText
-        self.tts: TextToSpeech
+        self.stt: FallbackStt
+        self.tts: FallbackTts
         self._specs = specs
         self._stt = stt
         self._tts = tts
@@ -66,13 +67,15 @@ class Fleet:
         """
         self._own_dir = _own_folder(self._runtime_dir)
         try:
+            self._check_shares()
             for kind in self._kinds:
                 self._places[kind] = [self._place(kind, name, first) for name, first in self._names(kind)]
             self.stt = FallbackStt(
                 [
                     WyomingStt(place, timeout_s=self._stt.timeout_s, language=_one_language(self._stt.language))
                     for place in self._places.get("stt", ())
-                ]
+                ],
+                on_change=self._on_change,
             )
             self.tts = FallbackTts(
                 [
@@ -82,7 +85,8 @@ class Fleet:
                         voice=(self._tts.voice or None) if index == 0 else None,
                     )
                     for index, place in enumerate(self._places.get("tts", ()))
-                ]
+                ],
+                on_change=self._on_change,
             )
             await _all([self._start_one_of(places) for places in self._places.values()])
         except BaseException:
@@ -101,6 +105,11 @@ class Fleet:
         """Of every configured engine, those on servers too."""
         return [_figures(kind, place) for kind, places in self._places.items() for place in places]
 
+    def prepare(self, kind: EngineKind) -> None:
+        """It will be needed soon: load what was unloaded, or has to stand in."""
+        ladder = self.stt if kind == "stt" else self.tts
+        ladder.prepare()
+
     async def voices(self) -> Sequence[Voice]:
         """Voices of the first TTS engine; none while it is not loaded."""
         for place in self._places.get("tts", ())[:1]:
@@ -118,7 +127,7 @@ class Fleet:
     def _place(self, kind: EngineKind, name: str, first: bool) -> Place:
         section = self._stt if kind == "stt" else self._tts
         given = dict(self._options.get(name, {}))
-        process = _checked({key: given.pop(key) for key in _PROCESS_KEYS & given.keys()}, settings.EngineProcess, name)
+        process = process_of(name, {key: given.pop(key) for key in _PROCESS_KEYS & given.keys()})
         uri = (section.uri if first else None) or process.uri
         if uri is not None:
             return Remote(name, uri, on_change=self._on_change)
@@ -134,7 +143,18 @@ class Fleet:
             state_dir=self._state_dir,
             on_change=self._on_change,
             policy=self._policy,
+            replaceable=bool(section.fallback) and name != section.fallback[-1],
         )
+
+    def _check_shares(self) -> None:
+        """Raises ConfigError where the engines' shares of the GPU are more than all of it."""
+        names = dict.fromkeys(name for kind in self._kinds for name, _ in self._names(kind))
+        shares = {name: self._options.get(name, {}).get("gpu_memory_share", 0) for name in names}
+        given = {name: share for name, share in shares.items() if isinstance(share, int | float) and share > 0}
+        if sum(given.values()) > 1:
+            each = ", ".join(f"[engines.{name}] {share:g}" for name, share in given.items())
+            problem = f"gpu_memory_share: {each} are together more than the whole GPU, 1"
+            raise ConfigError(problem, (problem,))
 
     def _spec(self, kind: EngineKind, name: str) -> EngineSpec:
         spec = self._specs.get(name)
@@ -182,12 +202,22 @@ class Fleet:
 def _figures(kind: EngineKind, place: Place) -> WorkerFigures:
     if isinstance(place, Worker):
         return place.figures()
-    detail = place.detail if isinstance(place, Remote) else ""
-    return WorkerFigures(place.name, kind, "remote", None, 0, place.uri, 0, detail)
+    detail, requests = (place.detail, place.requests) if isinstance(place, Remote) else ("", 0)
+    return WorkerFigures(name=place.name, kind=kind, state="remote", detail=detail, uri=place.uri, requests=requests)
 
 
 def _one_language(language: str | tuple[str, ...]) -> str | None:
     return language if isinstance(language, str) and language != "auto" else None
+
+
+def process_of(name: str, given: Mapping[str, Any]) -> settings.EngineProcess:
+    """`[engines.NAME]`, its part about the process. Raises ConfigError."""
+    process = _checked(given, settings.EngineProcess, name)
+    if absent := sorted(set(process.cpus) - os.sched_getaffinity(0)):
+        ours = ", ".join(str(core) for core in sorted(os.sched_getaffinity(0)))
+        problem = f"[engines.{name}] cpus: there is no core {absent[0]} for this process; there are {ours}"
+        raise ConfigError(problem, (problem,))
+    return process
 
 
 def _checked(given: Mapping[str, Any], kind: type[C], name: str) -> C:

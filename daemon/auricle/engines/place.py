@@ -9,9 +9,10 @@ from typing import Protocol
 from auricle.api.engines import Voice
 from auricle.engines.client import Client, describe
 from auricle.model.errors import AuricleError, EngineError, EngineUnavailable, WireError
-from auricle.model.events import ComponentChanged
+from auricle.model.events import ComponentChanged, ErrorRaised
 
-OnChange = Callable[[ComponentChanged], None]
+OnChange = Callable[[ComponentChanged | ErrorRaised], None]
+"""Told of an engine that became well or unwell, and of each step that was taken because of it."""
 
 
 class Place(Protocol):
@@ -32,6 +33,10 @@ class Place(Protocol):
 
     @property
     def voices(self) -> Sequence[Voice]: ...
+
+    def prepare(self) -> None:
+        """It will be needed soon."""
+        ...
 
     async def ready(self, timeout_s: float) -> None:
         """Return when requests are taken, starting the engine if need be. Raises EngineError."""
@@ -67,6 +72,7 @@ class Remote:
         self.name = name
         self.uri = uri
         self.detail = ""
+        self.requests = 0
         self.well: bool | None = None
         """None until it was tried."""
         self._voices: tuple[Voice, ...] = ()
@@ -99,11 +105,15 @@ class Remote:
         )
         self.answered()
 
+    def prepare(self) -> None:
+        """Nothing that we could do."""
+
     async def ready(self, timeout_s: float) -> None:
         await asyncio.sleep(0)
 
     @contextmanager
     def using(self, client: Client) -> Iterator[None]:
+        self.requests += 1
         yield
 
     def failed(self, error: AuricleError) -> None:

@@ -100,6 +100,13 @@ class ChildProcess:
         except (OSError, IndexError, ValueError):
             return 0
 
+    def threads(self) -> int:
+        """How many it has; 0 when it is gone."""
+        try:
+            return len(os.listdir(f"/proc/{self.pid}/task"))
+        except OSError:
+            return 0
+
     async def stop(self, grace_s: float) -> None:
         """Ask it to end, make it after `grace_s`; all of its own children go with it."""
         if self._process is None:

@@ -21,13 +21,23 @@ from auricle.engines.messages import (
 from auricle.engines.place import Place
 from auricle.engines.wire import DEFAULT_LIMITS, IdlePeer, Limits
 from auricle.model.audio import INBOUND_RATE_HZ, SAMPLE_BYTES, AudioFrame
-from auricle.model.errors import EngineDied, EngineError, EngineTimeout, EngineUnavailable, StalledPeer, WireError
+from auricle.model.errors import (
+    EngineDied,
+    EngineError,
+    EngineTimeout,
+    EngineUnavailable,
+    EngineWrecked,
+    StalledPeer,
+    WireError,
+)
 from auricle.model.intent import Transcript
 from auricle.model.speech import SynthesisRequest
 
 _CONNECT_S: Final = 5.0
 _RETRY_S: Final = 0.05
 _LATE_ERROR_S: Final = 1.0
+_MOST_KEPT_S: Final = 60
+"""Speech is kept back until it is whole, but no more of it than this."""
 
 
 class _Proxy:
@@ -35,10 +45,6 @@ class _Proxy:
         self.place = place
         self._timeout_s = timeout_s
         self._limits = limits
-
-    @property
-    def usable(self) -> bool:
-        return self.place.usable
 
     @asynccontextmanager
     async def _request(self) -> AsyncIterator[Client]:
@@ -58,7 +64,7 @@ class _Proxy:
             broken = kind(f"{self.place.name} broke off before it had answered: {error.message}")
             self.place.failed(broken)
             raise broken from error
-        except EngineUnavailable as error:
+        except (EngineUnavailable, EngineWrecked) as error:
             self.place.failed(error)
             raise
 
@@ -127,21 +133,35 @@ class WyomingTts(_Proxy):
         self._voice = voice
 
     async def synthesize(self, request: SynthesisRequest) -> AsyncGenerator[AudioFrame, None]:
-        """Raises EngineError; BadRequest for a voice or option that the engine does not have."""
+        """A worker's speech is given once it is whole, so that one that fails in the middle can be said by another.
+
+        A server's, and that of an engine which streams, as it comes. Raises EngineError; BadRequest for a voice or
+        option that the engine does not have.
+        """
         async with self._request() as client:
             await client.send(_synthesize(request, request.voice or self._voice))
-            position, speed = 0, 1.0
+            position, speed, whole = 0, 1.0, self.place.local
+            kept: list[AudioFrame] = []
             while True:
                 event = await client.receive(self._timeout_s)
                 if event.type == "audio-start":
                     speed = _speed(event)
+                    whole = whole and _extra(event, "streams") is not True
                 if event.type == "audio-stop":
                     self.place.answered()
+                    for frame in kept:
+                        yield frame
                     return
                 if event.type == "audio-chunk":
                     frame = replace(_frame(event, position), engine=self.place.name, speed=speed)
                     position = frame.end_sample
-                    if frame.pcm:
+                    if frame.pcm and whole and frame.end_sample < _MOST_KEPT_S * frame.rate_hz:
+                        kept.append(frame)
+                    elif frame.pcm:
+                        whole = False
+                        for earlier in kept:
+                            yield earlier
+                        kept.clear()
                         yield frame
 
 
@@ -194,15 +214,18 @@ def _partial(event: Event, heard: str) -> str:
     text = event.data.get("text")
     if not isinstance(text, str):
         return heard
+    return text if _extra(event, "replaces") is True else heard + text
+
+
+def _extra(event: Event, key: str) -> object:
+    """What a program of ours adds to an event; others do not."""
     extras = event.data.get(EXTRAS)
-    replaces = isinstance(extras, dict) and extras.get("replaces") is True
-    return text if replaces else heard + text
+    return extras.get(key) if isinstance(extras, dict) else None
 
 
 def _speed(event: Event) -> float:
     """The pace that the engine kept, where the server says so; others speak at their own."""
-    extras = event.data.get(EXTRAS)
-    speed = extras.get("speed") if isinstance(extras, dict) else None
+    speed = _extra(event, "speed")
     return float(speed) if isinstance(speed, int | float) and 0.5 <= speed <= 2 else 1.0
 
 

@@ -3,11 +3,12 @@
 import asyncio
 import contextlib
 import logging
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from auricle.api.engines import EngineSpec, SttEngine, TtsEngine, Voice
-from auricle.engines import requests, uri, wire
+from auricle.engines import gpu, requests, uri, wire
 from auricle.engines.messages import (
     EXTRAS,
     AudioChunk,
@@ -23,10 +24,12 @@ from auricle.engines.messages import (
     TranscriptStart,
     TranscriptStop,
 )
+from auricle.engines.meter import Meter
 from auricle.engines.thread import EngineThread, Pieces
 from auricle.engines.utterance import Utterance
 from auricle.engines.wire import Limits
 from auricle.model.audio import SAMPLE_BYTES, AudioFrame
+from auricle.model.engine_faults import engine_fault
 from auricle.model.errors import AuricleError, BadRequest, EngineError, QueueFull, WireError
 from auricle.model.intent import Transcript
 from auricle.model.speech import SynthesisRequest
@@ -56,6 +59,7 @@ class EngineServer:
         """Known once loaded, for a TTS engine."""
         self._engine = engine
         self._thread = EngineThread(spec.name)
+        self._meter = Meter()
         self._listening: uri.Listening | None = None
         self._connections = 0
         self._loaded = False
@@ -95,6 +99,29 @@ class EngineServer:
     def native_speed(self) -> bool:
         return isinstance(self._engine, TtsEngine) and self._engine.native_speed
 
+    @property
+    def device(self) -> str:
+        return self._engine.device
+
+    @property
+    def streams(self) -> bool:
+        return isinstance(self._engine, TtsEngine) and self._engine.streams
+
+    def figures(self) -> dict[str, object]:
+        """What the process tells of itself with each pong."""
+        return {
+            "engine": self.spec.name,
+            "pid": os.getpid(),
+            "device": self.device,
+            "gpu_mb": gpu.memory_mb(),
+            "requests": self._meter.requests,
+            "rtf": self._meter.rtf,
+        }
+
+    async def self_test(self) -> float:
+        """Seconds of computing for a second of sound, measured now. Raises what the engine raises."""
+        return await self._thread.call(self._engine.self_test)
+
     def info(self) -> Info:
         return requests.describe(self.spec, self.voices)
 
@@ -103,7 +130,7 @@ class EngineServer:
         if not isinstance(engine, TtsEngine):
             raise BadRequest(f"{self.spec.name} does not speak: it is an {self.spec.kind} engine")
         self._admit()
-        return Pieces(self._thread, lambda: engine.synthesize(request), abandon=engine.abandon)
+        return Pieces(self._thread, lambda: self._meter.speech(engine.synthesize(request)), abandon=engine.abandon)
 
     def transcribe(self, utterance: Utterance, language: str | None) -> Pieces[Transcript]:
         engine = self._engine
@@ -112,15 +139,14 @@ class EngineServer:
         self._admit()
 
         def until_final() -> Iterator[Transcript]:
-            found = engine.transcribe(iter(utterance), language)
+            found = self._meter.hearing(utterance, engine.transcribe(iter(utterance), language))
             try:
                 for transcript in found:
                     yield transcript
                     if transcript.final:
                         return
             finally:
-                if (close := getattr(found, "close", None)) is not None:
-                    close()
+                found.close()
 
         return Pieces(self._thread, until_final)
 
@@ -200,7 +226,10 @@ class _Connection:
                 await self._send(self._server.info().event())
             case "ping":
                 text = Ping.from_event(event).text
-                await self._send(Pong(text=text).event())
+                pong = Pong(text=text).event()
+                if EXTRAS in event.data:
+                    pong.data[EXTRAS] = self._server.figures()
+                await self._send(pong)
             case "synthesize":
                 request = requests.synthesis_request(event)
                 self._answer(self._speak(self._server.synthesize(request), request.speed), "synthesis")
@@ -279,8 +308,10 @@ class _Connection:
     def _start_of_speech(self, rate_hz: int, speed: float) -> Event:
         """Says the pace too, if the engine kept it: without that word the daemon stretches."""
         event = AudioStart(rate=rate_hz, width=SAMPLE_BYTES, channels=1, timestamp=0).event()
+        extras: dict[str, object] = {"streams": self._server.streams}
         if self._server.native_speed:
-            event.data[EXTRAS] = {"speed": speed}
+            extras["speed"] = speed
+        event.data[EXTRAS] = extras
         return event
 
     async def _tell(self, utterance: Utterance, pieces: Pieces[Transcript], partials: bool) -> None:
@@ -315,9 +346,13 @@ class _Connection:
         raise EngineError("the engine gave no final transcript")
 
     async def _failed(self, error: Exception) -> None:
-        if not isinstance(error, AuricleError):
-            _log.error("%s failed at a request", self._server.spec.name, exc_info=error)
-            error = EngineError(f"{self._server.spec.name} failed: {type(error).__name__}: {error}")
+        name = self._server.spec.name
+        if not isinstance(error, BadRequest) and (fault := engine_fault(error)) is not None:
+            _log.error("%s failed at a request: %s", name, fault.message)
+            error = type(fault)(f"{name} failed: {fault.message}")
+        elif not isinstance(error, AuricleError):
+            _log.error("%s failed at a request", name, exc_info=error)
+            error = EngineError(f"{name} failed: {type(error).__name__}: {error}")
         with contextlib.suppress(WireError):
             await self._send_error(error)
 

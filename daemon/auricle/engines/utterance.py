@@ -1,6 +1,7 @@
 """One utterance on its way from a connection to the engine's thread, and the request that it belongs to."""
 
 import queue
+import time
 from collections.abc import Iterator
 
 from auricle.engines.inbound import InboundConverter
@@ -22,6 +23,8 @@ class Utterance:
     def __init__(self, start: AudioStart) -> None:
         """Raises BadRequest for a format that cannot be converted."""
         self.ended = False
+        self.waited_s = 0.0
+        """How long the engine has waited for the speaker."""
         self._format = (start.rate, start.width, start.channels)
         self._converter = InboundConverter(*self._format)
         self._samples = 0
@@ -33,6 +36,11 @@ class Utterance:
         if (rate, width, channels) != self._format:
             raise BadRequest("an audio-chunk has another format than its audio-start", field="rate")
         self._put(self._converter.feed(pcm))
+
+    @property
+    def seconds(self) -> float:
+        """Length of what was said so far."""
+        return self._samples / INBOUND_RATE_HZ
 
     def end(self) -> None:
         """The speaker has ended."""
@@ -47,10 +55,16 @@ class Utterance:
         self._frames.put(None)
 
     def __iter__(self) -> Iterator[AudioFrame]:
-        while (frame := self._frames.get()) is not None and not self._abandoned:
+        while (frame := self._next()) is not None and not self._abandoned:
             yield frame
         if self._abandoned:
             raise Abandoned("the client went away")
+
+    def _next(self) -> AudioFrame | None:
+        began = time.monotonic()
+        frame = self._frames.get()
+        self.waited_s += time.monotonic() - began
+        return frame
 
     def _put(self, pcm: bytes) -> None:
         if not pcm or self.ended:

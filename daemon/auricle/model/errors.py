@@ -82,6 +82,24 @@ class EngineTimeout(EngineError):
     code = "engine_timeout"
 
 
+class EngineOutOfMemory(EngineError):
+    """The engine had no room for a request, not even for a part of it; it lives on."""
+
+    code = "out_of_memory"
+
+
+class EngineWrecked(EngineError):
+    """The engine's process can compute no more, whatever it is asked: it has to be replaced."""
+
+    code = "engine_wrecked"
+
+
+class DeviceLost(EngineWrecked):
+    """The GPU that the engine computed on is gone for its process."""
+
+    code = "device_lost"
+
+
 class WireError(AuricleError):
     """A Wyoming peer broke the protocol."""
 

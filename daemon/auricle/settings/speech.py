@@ -86,6 +86,40 @@ class EngineProcess(Section, frozen=True, kw_only=True):
             ge=0, description="The process is restarted above this resident size; 0 is no limit.", extra={"unit": "MiB"}
         ),
     ] = 0
+    unload_after_s: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=604_800,
+            description="Its process ends after so long without a request, and starts again with the next wake word or "
+            "request; 0 keeps it.",
+            extra={"unit": "s"},
+        ),
+    ] = 0.0
+    gpu_memory_share: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1,
+            description="Most of the GPU's memory that torch may take in it; 0 is no limit. All engines' together: 1.",
+        ),
+    ] = 0.0
+    slowest_rtf: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1000,
+            description="Seconds of computing for a second of sound; an engine that finds no GPU, is slower than this "
+            "on the CPU, and has a fall-back, leaves the work to that. 0 is never.",
+        ),
+    ] = 1.0
     threads: Annotated[
         int, Meta(ge=0, le=256, description="Threads that it may compute with; 0 is its own choice.")
     ] = 0
+    nice: Annotated[
+        int, Meta(ge=0, le=19, description="Niceness of its process: the higher, the more it leaves to others.")
+    ] = 0
+    cpus: Annotated[
+        tuple[Annotated[int, Meta(ge=0, le=4095)], ...],
+        Meta(description="Cores that it may run on, such as [2, 3]; empty is all."),
+    ] = ()
