@@ -12,7 +12,6 @@ from auricle.engines import messages as m
 from auricle.engines import uri, wire
 from auricle.engines.client import connected, describe, ping
 from auricle.engines.inbound import InboundConverter
-from auricle.engines.serve import serve_engine
 from auricle.engines.server import Bounds, EngineServer
 from auricle.engines.wire import Limits
 from auricle.model.errors import EngineUnavailable
@@ -260,24 +259,6 @@ async def test_too_many_connections_are_refused(parts: EngineParts) -> None:
         for client in (first, second):
             await client.send(m.Ping("in").event())
             assert (await client.receive(10)).type == "pong"
-
-
-async def test_an_engine_served_in_this_process_ends_with_its_task(tmp_path: Path) -> None:
-    ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    serving = asyncio.create_task(
-        serve_engine(spec("here", "tts"), Script(), "tcp://127.0.0.1:0", on_ready=ready.set_result)
-    )
-    address = await asyncio.wait_for(ready, 10)
-    await ping(address, 5)
-    serving.cancel()
-    await asyncio.gather(serving, return_exceptions=True)
-    with pytest.raises(EngineUnavailable):
-        await ping(address, 5)
-
-
-async def test_an_engine_that_cannot_load_here_says_why() -> None:
-    with pytest.raises(EngineUnavailable, match="auricle models pull"):
-        await serve_engine(spec("here", "tts"), Script(on_load="unavailable"), "tcp://127.0.0.1:0")
 
 
 async def test_a_slow_client_holds_the_engine_back_and_not_its_memory(parts: EngineParts) -> None:

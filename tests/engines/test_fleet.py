@@ -13,7 +13,7 @@ from auricle.api import EngineUnavailable, SynthesisRequest
 from auricle.engines.fleet import Fleet
 from auricle.model.errors import ConfigError
 from auricle.settings import Stt, Tts
-from support.engine_parts import QUICK, EngineParts, speech
+from support.engine_parts import QUICK, EngineParts, speech, until
 from support.scripted_engines import spec
 
 SPECS = {
@@ -109,6 +109,9 @@ async def test_an_engine_that_cannot_be_had_says_what_to_do_and_leaves_nothing(
 @pytest.mark.parametrize(
     ("options", "says"),
     [
+        ({"nice": 20}, r"\[engines.ears\]: .*`\$.nice`"),
+        ({"gpu_memory_share": 1.5}, r"\[engines.ears\]: .*`\$.gpu_memory_share`"),
+        ({"cpus": [4095]}, r"\[engines.ears\] cpus: there is no core 4095 for this process; there are [0-9]"),
         ({"threads": -1}, r"\[engines.ears\]: .*`\$.threads`"),
         ({"request_s": "long"}, r"\[engines.ears\]: .*`\$.request_s`"),
         ({"colour": "red"}, r"\[engines.ears\]: .*`colour`"),
@@ -118,6 +121,23 @@ async def test_an_engine_that_cannot_be_had_says_what_to_do_and_leaves_nothing(
 async def test_a_wrong_key_is_named(make: Make, options: dict[str, Any], says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         await make(ears=options).start()
+
+
+async def test_shares_of_the_gpu_that_are_more_than_all_of_it_are_named(make: Make) -> None:
+    with pytest.raises(ConfigError, match=r"\[engines.ears\] 0.6, \[engines.mouth\] 0.5 are together more than"):
+        await make(ears={"gpu_memory_share": 0.6}, mouth={"gpu_memory_share": 0.5}).start()
+
+
+async def test_what_will_be_needed_is_loaded_ahead(make: Make) -> None:
+    fleet = make(ears={"unload_after_s": 0.3})
+    await fleet.start()
+    await until(lambda: fleet.workers()[0].state == "unloaded")
+    fleet.prepare("stt")
+    await until(lambda: fleet.workers()[0].state == "ready")
+    fleet = make(Stt(engine="ears", fallback=("spare_ears",)), ears={"on_load": "unavailable"})
+    await fleet.start()
+    fleet.prepare("stt")
+    assert [worker.state for worker in fleet.workers()] == ["broken", "ready", "ready"]
 
 
 async def test_the_next_engine_starts_when_the_first_cannot_load(make: Make) -> None:

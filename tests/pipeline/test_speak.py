@@ -10,6 +10,7 @@ from auricle.model.audio import OUTBOUND_RATE_HZ
 from auricle.model.errors import BadRequest, EngineDied, QueueFull
 from auricle.model.events import ErrorRaised, Event, SpeechChanged
 from auricle.model.speech import Priority, SpeechRequest, SpeechStatus
+from auricle.pipeline.chimes import chime
 from auricle.pipeline.speak import Speech, SpeechResult, VoiceSettings
 from auricle.testing.fakes import RecordingSpeaker, ScriptedTts
 
@@ -169,6 +170,16 @@ async def test_an_engine_that_fails_ends_that_request_alone(room: Room) -> None:
     assert await bad.done() == SpeechResult(SpeechStatus.FAILED, "the engine died")
     assert await good.done() == SpeechResult(SpeechStatus.FINISHED)
     assert [event.code for event in room.events if isinstance(event, ErrorRaised)] == ["engine_died"]
+
+
+async def test_when_nothing_can_speak_the_text_is_told_and_the_room_hears_a_chime(room: Room) -> None:
+    room.tts.failures["Hello."] = EngineDied("the engine died")
+    await room.speech.submit(SpeechRequest(text="Hello.", id="x")).done()
+    [told] = [event for event in room.events if isinstance(event, SpeechChanged) and event.status.value == "failed"]
+    assert (told.text, told.reason) == ("Hello.", "the engine died")
+    async with asyncio.timeout(5):
+        while chime("failure").pcm not in room.speaker.played:
+            await asyncio.sleep(0)
 
 
 async def test_a_failure_between_sentences_is_said_so_after_what_was_made(room: Room) -> None:

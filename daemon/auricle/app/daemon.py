@@ -14,6 +14,7 @@ from auricle.adapters.events_file import EventsFile
 from auricle.adapters.mqtt import MqttAdapter
 from auricle.app.building import describe, make_conversation, make_listeners, make_speech, status_at_start
 from auricle.app.hosting import make_host
+from auricle.app.loading import load_ahead
 from auricle.app.plugin_topics import PluginTopics
 from auricle.bus import EventBus
 from auricle.config import LoadedConfig, cache_dir, runtime_dir, state_dir
@@ -90,6 +91,7 @@ class Daemon:
             runtime_dir=runtime_dir(os.environ),
             state_dir=self._state,
             on_change=self._tell,
+            models_dir=self._cache / "models",
         )
         self._detector, self._vad = make_listeners(config, self.host)
         self._stack.callback(self._detector.close)
@@ -144,6 +146,7 @@ class Daemon:
         self._stack.push_async_callback(self.host.shutdown)
         self._beside(self._tell_plugins(), "events to plugins")
         self._beside(conversation.speech.run(), "speech")
+        self._beside(load_ahead(self.bus, self.fleet), "engines loaded ahead")
         if self.config.tts.cache_mb:
             self._beside(self._rehearse(conversation.speech), "rehearsal")
         self._stack.push_async_callback(self.assistant.close)

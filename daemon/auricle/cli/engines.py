@@ -21,6 +21,10 @@ examples:
 Another daemon uses it with [stt] uri = "tcp://HOST:10300"; so does anything else that speaks Wyoming.
 """
 
+_SYSTEM_RUNTIME_DIR = Path("/run/auricle")
+"""Where the system's daemon keeps its sockets; another user's cannot be asked."""
+_FIGURES = ("pid", "rss_mb", "gpu_mb", "threads", "device", "restarts", "requests", "rtf")
+"""Of an engine whose process is running now; none of the others."""
 _COLUMNS = ("name", "kind", "used_for", "state", "detail", "environment", "languages", "licence")
 
 
@@ -55,16 +59,27 @@ def run(args: argparse.Namespace) -> int:
 
 def _list(args: argparse.Namespace) -> int:
     import asyncio
+    import os
+
+    from auricle.config import runtime_dir
+    from auricle.engines.running import running_engines
 
     config = load(args).config
     specs = load_host(config).engines()
     found = asyncio.run(_described(config, list(specs.values())))
     found += [_remote(config, name) for name, keys in config.engines.items() if name not in specs and keys.get("uri")]
+    running = asyncio.run(running_engines({runtime_dir(os.environ), _SYSTEM_RUNTIME_DIR}))
+    for engine in found:
+        figures = running.get(str(engine["name"]), {})
+        engine |= {column: figures.get(column) for column in _FIGURES}
+        if figures:
+            engine["state"] = "running"
     if args.json:
         print_json(found)
     else:
-        rows = [[_cell(engine[column]) for column in _COLUMNS] for engine in found]
-        print_table([column.replace("_", " ").upper() for column in _COLUMNS], rows)
+        columns = (*_COLUMNS, *(_FIGURES if running else ()))
+        rows = [[_cell(engine[column]) for column in columns] for engine in found]
+        print_table([column.replace("_", " ").upper() for column in columns], rows)
     return 0
 
 
@@ -169,6 +184,7 @@ def _settings(config: "Config", spec: "EngineSpec") -> "tuple[EngineProcess, Plu
 def _serve(args: argparse.Namespace) -> int:
     import asyncio
 
+    from auricle.cli.engines_serve import serve
     from auricle.logs import set_up
 
     config = load(args).config
@@ -176,38 +192,13 @@ def _serve(args: argparse.Namespace) -> int:
     if args.name not in specs:
         return wrong_name("engine for STT or TTS", args.name, specs)
     set_up(config.log.level)
-    _, own = _settings(config, specs[args.name])
-    return asyncio.run(_until_stopped(specs[args.name], own, args.uri))
-
-
-async def _until_stopped(spec: "EngineSpec", config: "PluginConfig", uri: str) -> int:
-    """Serve until SIGTERM (exit status 0); Ctrl-C ends it as it ends every command."""
-    import asyncio
-    import signal
-    import sys
-
-    from auricle.engines import environments
-    from auricle.engines.serve import serve_engine
-
-    await environments.check(spec, Path(sys.executable), {})
-    serving = asyncio.create_task(
-        serve_engine(spec, config, uri, on_ready=lambda where: print(where, flush=True)), name=f"serve {spec.name}"
-    )
-    stopped = False
-
-    def stop() -> None:
-        nonlocal stopped
-        stopped = True
-        serving.cancel()
-
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop)
-    try:
-        await serving
-    except asyncio.CancelledError:
-        if not stopped:
-            raise
-    return 0
+    process, own = _settings(config, specs[args.name])
+    return asyncio.run(serve(specs[args.name], own, process, args.uri))
 
 
 def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.3g}" if value < 1 else f"{value:.1f}"
+    if value is None:
+        return "-"
     return (", ".join(str(item) for item in value) if isinstance(value, list) else str(value)) or "-"

@@ -7,7 +7,7 @@ from typing import Final
 
 from auricle.api.engines import EngineKind
 from auricle.app import make_host, no_broker
-from auricle.config import LoadedConfig, runtime_dir, state_dir
+from auricle.config import LoadedConfig, cache_dir, runtime_dir, state_dir
 from auricle.engines.fleet import Fleet
 from auricle.pipeline.dispatch import Dispatcher
 
@@ -37,6 +37,7 @@ async def running_engines(loaded: LoadedConfig, *, kinds: Collection[EngineKind]
         state_dir=state,
         on_change=lambda event: None,
         kinds=kinds,
+        models_dir=cache_dir(os.environ) / "models",
     )
     try:
         await fleet.start()

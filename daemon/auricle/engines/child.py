@@ -15,7 +15,7 @@ from auricle.api.engines import EngineSpec, Voice
 from auricle.api.plugin import PluginConfig
 from auricle.engines import gpu
 from auricle.engines.conditions import Conditions, live_with, settle_in
-from auricle.engines.serve import build, resolve
+from auricle.engines.making import build, resolve
 from auricle.engines.server import EngineServer
 from auricle.model.engine_faults import engine_fault
 from auricle.model.errors import AuricleError, EngineUnavailable
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         conditions = msgspec.json.decode(given.conditions, type=Conditions)
         settle_in(conditions)
         spec, config = _described(given)
-        server = EngineServer(spec, build(spec.target, config))
+        server = EngineServer(spec, build(spec.target, config), restarts=given.restarts)
         status = asyncio.run(_serve(server, conditions, given.uri, given.ready_fd))
     except Exception as error:
         _report(given.ready_fd, _failure(given.name, error))
@@ -129,6 +129,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--description", default="")
     parser.add_argument("--languages", default='["en"]')
     parser.add_argument("--conditions", default="{}")
+    parser.add_argument("--restarts", type=int, default=0)
     parser.add_argument("--ready-fd", required=True, type=int)
     parser.add_argument("--parent", required=True, type=int)
     parser.add_argument("--log-level", default="info")

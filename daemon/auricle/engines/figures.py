@@ -1,10 +1,13 @@
 """What is told of an engine: to `T/info`, `auricle engines list` and whoever measures."""
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 
 from auricle.api.engines import EngineKind
 
 MIB = 1024 * 1024
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,3 +51,19 @@ class WorkerFigures:
             "requests": self.requests,
             "rtf": None if self.rtf is None else round(self.rtf, 3),
         }
+
+
+def rss_bytes(pid: int | str | None) -> int:
+    """Resident size of a process, by its number or `self`; 0 when it is gone."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE_BYTES
+    except (OSError, IndexError, ValueError):
+        return 0
+
+
+def thread_count(pid: int | str | None) -> int:
+    """How many threads a process has; 0 when it is gone."""
+    try:
+        return len(os.listdir(f"/proc/{pid}/task"))
+    except OSError:
+        return 0

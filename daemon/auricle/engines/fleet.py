@@ -14,11 +14,13 @@ import msgspec
 
 from auricle import settings
 from auricle.api.engines import EngineKind, EngineSpec, Voice
+from auricle.api.plugin import PluginConfig
 from auricle.engines.chain import FallbackStt, FallbackTts
 from auricle.engines.figures import WorkerFigures
 from auricle.engines.patience import Policy
 from auricle.engines.place import OnChange, Place, Remote
 from auricle.engines.proxy import WyomingStt, WyomingTts
+from auricle.engines.pulled import with_pulled
 from auricle.engines.supervisor import Worker
 from auricle.model.errors import ConfigError, EngineError, EngineUnavailable
 
@@ -42,8 +44,12 @@ class Fleet:
         on_change: OnChange,
         policy: Policy | None = None,
         kinds: Iterable[EngineKind] = ("stt", "tts"),
+        models_dir: Path | None = None,
     ) -> None:
-        """options: the tables `[engines.NAME]`. kinds: for a command that needs one of the two only."""
+        """options: the tables `[engines.NAME]`. kinds: for a command that needs one of the two only.
+
+        models_dir: where `auricle models pull` puts what it fetches.
+        """
         self.stt: FallbackStt
         self.tts: FallbackTts
         self._specs = specs
@@ -54,6 +60,7 @@ class Fleet:
         self._state_dir = state_dir
         self._on_change = on_change
         self._policy = policy
+        self._models_dir = models_dir
         self._kinds = tuple(kinds)
         self._places: dict[EngineKind, list[Place]] = {}
         self._own_dir: Path | None = None
@@ -67,9 +74,9 @@ class Fleet:
         """
         self._own_dir = _own_folder(self._runtime_dir)
         try:
-            self._check_shares()
             for kind in self._kinds:
                 self._places[kind] = [self._place(kind, name, first) for name, first in self._names(kind)]
+            self._check_shares()
             self.stt = FallbackStt(
                 [
                     WyomingStt(place, timeout_s=self._stt.timeout_s, language=_one_language(self._stt.language))
@@ -132,7 +139,9 @@ class Fleet:
         if uri is not None:
             return Remote(name, uri, on_change=self._on_change)
         spec = self._spec(kind, name)
-        config = _checked(given | self._handed(spec, given, first), spec.config, name)
+        config: PluginConfig = _checked(given | self._handed(spec, given, first), spec.config, name)
+        if self._models_dir is not None:
+            config = with_pulled(spec, config, self._models_dir)
         if self._own_dir is None:
             raise EngineUnavailable("the engines were stopped")
         return Worker(

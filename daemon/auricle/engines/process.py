@@ -9,7 +9,6 @@ import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import IO
 
 import msgspec
@@ -19,7 +18,6 @@ from auricle.model.errors import EngineDied, EngineError, EngineUnavailable
 
 _LINE_CHARACTERS = 1_000
 _READY_BYTES = 1024 * 1024
-_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _LEVELS = {name: getattr(logging, name) for name in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")}
 
 
@@ -92,20 +90,6 @@ class ChildProcess:
             return f"was killed by {signal.Signals(-status).name}"
         except ValueError:
             return f"was killed by signal {-status}"
-
-    def rss_bytes(self) -> int:
-        """Resident size; 0 when it is gone."""
-        try:
-            return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * _PAGE_BYTES
-        except (OSError, IndexError, ValueError):
-            return 0
-
-    def threads(self) -> int:
-        """How many it has; 0 when it is gone."""
-        try:
-            return len(os.listdir(f"/proc/{self.pid}/task"))
-        except OSError:
-            return 0
 
     async def stop(self, grace_s: float) -> None:
         """Ask it to end, make it after `grace_s`; all of its own children go with it."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from auricle.api.engines import EngineSpec, SttEngine, TtsEngine, Voice
 from auricle.engines import gpu, requests, uri, wire
+from auricle.engines.figures import MIB, rss_bytes, thread_count
 from auricle.engines.messages import (
     EXTRAS,
     AudioChunk,
@@ -52,8 +53,12 @@ class Bounds:
 class EngineServer:
     """One engine on its thread, and the connections that ask of it."""
 
-    def __init__(self, spec: EngineSpec, engine: SttEngine | TtsEngine, bounds: Bounds | None = None) -> None:
+    def __init__(
+        self, spec: EngineSpec, engine: SttEngine | TtsEngine, bounds: Bounds | None = None, *, restarts: int = 0
+    ) -> None:
+        """restarts: how often the process was started again before; told in `figures`."""
         self.spec = spec
+        self._restarts = restarts
         self.bounds = bounds or Bounds()
         self.voices: Sequence[Voice] = ()
         """Known once loaded, for a TTS engine."""
@@ -112,6 +117,9 @@ class EngineServer:
         return {
             "engine": self.spec.name,
             "pid": os.getpid(),
+            "rss_mb": round(rss_bytes("self") / MIB, 1),
+            "threads": thread_count("self"),
+            "restarts": self._restarts,
             "device": self.device,
             "gpu_mb": gpu.memory_mb(),
             "requests": self._meter.requests,

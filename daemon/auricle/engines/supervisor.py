@@ -17,7 +17,7 @@ from auricle.api.plugin import PluginConfig
 from auricle.engines import environments
 from auricle.engines.client import Client, ping
 from auricle.engines.conditions import Conditions
-from auricle.engines.figures import MIB, WorkerFigures
+from auricle.engines.figures import MIB, WorkerFigures, rss_bytes, thread_count
 from auricle.engines.patience import Policy
 from auricle.engines.place import OnChange
 from auricle.engines.process import ChildProcess
@@ -156,9 +156,9 @@ class Worker:
             detail=self.detail,
             uri=self.uri,
             pid=child.pid if child is not None else None,
-            rss_bytes=child.rss_bytes() if child is not None else 0,
+            rss_bytes=rss_bytes(child.pid) if child is not None else 0,
             gpu_mb=float(gpu_mb) if child is not None and isinstance(gpu_mb, int | float) else None,
-            threads=child.threads() if child is not None else 0,
+            threads=thread_count(child.pid) if child is not None else 0,
             device=device if isinstance(device, str) else "",
             restarts=self.restarts,
             requests=self._requests,
@@ -287,7 +287,7 @@ class Worker:
         links = environments.link_packages(self._runtime_dir / f"{self.name}.packages", modules)
         variables = environments.environment(python, links, self._process.threads)
         await environments.check(spec, python, variables)
-        started = command(python, spec, config_type, self.uri, self._conditions())
+        started = [*command(python, spec, config_type, self.uri, self._conditions()), f"--restarts={self.restarts}"]
         await child.start(started, variables, msgspec.json.encode(self._config))
 
     def _conditions(self) -> Conditions:
@@ -327,7 +327,7 @@ class Worker:
             self._suspected.clear()
             if self._idle():
                 return None
-            size = child.rss_bytes()
+            size = rss_bytes(child.pid)
             # A request in hand may end first, unless the engine grows without measure.
             if limit_bytes and size > limit_bytes * (1.25 if self._clients else 1.0):
                 return EngineError(

@@ -1,4 +1,4 @@
-"""Short generated sounds: the microphone opens, the command has ended, attention."""
+"""Short generated sounds: the microphone opens, the command has ended, attention, something cannot be said."""
 
 from functools import cache
 
@@ -10,6 +10,7 @@ _TONES_HZ: dict[str, tuple[float, ...]] = {
     "wake": (660.0, 880.0),
     "end": (880.0, 660.0),
     "attention": (523.3, 659.3, 784.0),
+    "failure": (330.0, 247.0, 247.0),
 }
 _TONE_S = 0.07
 _LEVEL = 0.18
@@ -17,7 +18,7 @@ _LEVEL = 0.18
 
 @cache
 def chime(name: str) -> AudioFrame:
-    """Return outbound audio of a fifth to a quarter of a second. name: `wake`, `end` or `attention`."""
+    """Return outbound audio of a fifth to a quarter of a second. name: `wake`, `end`, `attention` or `failure`."""
     count = int(_TONE_S * OUTBOUND_RATE_HZ)
     seconds = np.arange(count) / OUTBOUND_RATE_HZ
     envelope = np.sin(np.pi * np.arange(count) / count) ** 2

@@ -11,7 +11,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
 from auricle.model.audio import AudioFrame
-from auricle.model.errors import AuricleError, BadRequest, QueueFull
+from auricle.model.errors import AuricleError, BadRequest, EngineError, QueueFull
 from auricle.model.events import ErrorRaised, Event, SpeechChanged
 from auricle.model.speech import Priority, SpeechRequest, SpeechStatus
 from auricle.pipeline.chimes import chime
@@ -242,6 +242,9 @@ class Speech:
             _LOG.error("speech %s failed", ticket.id, exc_info=error)
             error = AuricleError(f"speech failed: {error}", code="speech")
         self._publish(ErrorRaised(code=error.code, message=error.message, id=ticket.id))
+        if isinstance(error, EngineError):
+            # Nothing can speak: the text has gone out in the events, and the room hears that there was something.
+            self.chime("failure")
         return SpeechResult(SpeechStatus.FAILED, error.message)
 
     async def _say(self, ticket: SpeechTicket) -> None:

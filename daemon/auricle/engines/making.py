@@ -1,13 +1,10 @@
-"""Loads an engine in this process and serves it: the inside of a worker, and of `auricle engines serve`."""
+"""Imports an engine and makes it: inside of its worker, nowhere else."""
 
-import asyncio
 import importlib
-from collections.abc import Callable
 from functools import reduce
 
-from auricle.api.engines import EngineSpec, SttEngine, TtsEngine
+from auricle.api.engines import SttEngine, TtsEngine
 from auricle.api.plugin import PluginConfig
-from auricle.engines.server import EngineServer
 from auricle.model.errors import EngineUnavailable
 
 
@@ -27,20 +24,3 @@ def build(target: str, config: PluginConfig) -> SttEngine | TtsEngine:
     if not isinstance(engine, SttEngine | TtsEngine):
         raise EngineUnavailable(f"{target} is no SttEngine or TtsEngine")
     return engine
-
-
-async def serve_engine(
-    spec: EngineSpec, config: PluginConfig, uri: str, *, on_ready: Callable[[str], None] = lambda _uri: None
-) -> None:
-    """Load the engine here and serve it at `uri` until cancelled.
-
-    on_ready: called with the uri, real port and all, once requests are taken. Raises EngineUnavailable, and what the
-    engine's `load` raises.
-    """
-    server = EngineServer(spec, build(spec.target, config))
-    try:
-        await server.load()
-        on_ready(await server.listen(uri))
-        await asyncio.Event().wait()
-    finally:
-        await server.close()
