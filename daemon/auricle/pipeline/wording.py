@@ -33,6 +33,7 @@ _AT_WORD_END = re.compile(rf"{_PUNCTUATION}+(?=\s|$)|(?<!\S){_PUNCTUATION}+|(?<=
 _CLOCK = re.compile(r"(?<=\d):(?=\d\d\b)")
 _GERMAN_CLOCK = re.compile(r"(?<=\d)\.(?=\d\d uhr\b)", re.IGNORECASE)
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}\b)")
+_COMPOUND = re.compile(r"-(?=(?:second|minute|hour|day)s?\b)", re.IGNORECASE)
 _SPACES = re.compile(r"\s+")
 _KEY = re.compile(r"[^\w#]+")
 
@@ -52,7 +53,7 @@ def spoken(text: str, language: str) -> str:
     if family(language) == "de":
         text = _GERMAN_CLOCK.sub(" ", text)
     if family(language) == "en":
-        text = _THOUSANDS.sub("", text)
+        text = _COMPOUND.sub(" ", _THOUSANDS.sub("", text))
     text = _AT_WORD_END.sub(" ", _signs(text, language))
     return _SPACES.sub(" ", text).strip()
 

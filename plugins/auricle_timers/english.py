@@ -1,0 +1,143 @@
+"""Timers and alarms in English."""
+
+from auricle.api import Sentences
+
+SENTENCES = Sentences(
+    intents={
+        "set_timer": (
+            "<set> [a|an|another|the] timer",
+            "<set> [a|an|another|the] timer (for|of|with) <duration>",
+            "<set> [a|an|another|the] <duration> timer",
+            "<duration> timer",
+            "timer [for] <duration>",
+            "<set> [a|an|another|the] [<duration>] timer (called|named) {name}",
+            "<set> [a|an|another|the] timer for <duration> (called|named|for [the|my]) {name}",
+            "<set> [a|an|another|the] timer (called|named) {name} for <duration>",
+            "<set> [a|an|another|the] {name} timer",
+            "<set> [a|an|another|the] {name} timer (for|of|with) <duration>",
+            "<set> [a|an|another|the] <duration> {name} timer",
+            "<set> [a|an|another|the] <duration> timer for [the|my] {name}",
+            "(remind|tell|wake) me [up] in <duration>",
+        ),
+        "add_time": (
+            "(add|put) <duration> [more] (to|on) [the|my] [{name}] timer",
+            "(add|give me) (another|an extra) <duration>",
+            "(extend|lengthen) [the|my] [{name}] timer by <duration>",
+            "<duration> more",
+        ),
+        "remaining": (
+            "how (much|many) (time|long|minutes) [is|are|do I have] left [on [the|my] [{name}] timer[s]]",
+            "how long [is] left [on [the|my] [{name}] timer]",
+            "how (much|many) [more] (time|minutes) (is|are) left (on|for) [the|my] {name}",
+            "how long (is|until|till|before) [the|my] [{name}] timer [is done|finishes|ends|rings|left]",
+            "(what|which) timers (are|do) (set|running|there|I have|I have set)",
+            "(list|show|tell me) [all] [the|my] timers",
+            "how (much|many) timers (are|do I have) [running|set]",
+            "(time left|remaining time|timer status|status of [the|my] [{name}] timer)",
+        ),
+        "cancel_timer": (
+            "<cancel> [the|my|that] timer",
+            "<cancel> [the|my|that] <duration> timer",
+            "<cancel> [the|my|that] {name} timer",
+        ),
+        "cancel_timers": ("<cancel> (all|every|all of|all of the) [the|my] timer[s]", "<cancel> [the|my] timers"),
+        "set_alarm": (
+            "<set> [a|an|another|the|my] [repeating] alarm [(for|at|to) <when>]",
+            "<set> [a|an|another|the|my] [repeating] alarm [(called|named) {name}] (for|at|to) <when>",
+            "<set> [a|an|another|the|my] [repeating] alarm <when>",
+            "<set> [a|an|another|the|my] <when> alarm",
+            "<set> [a|an|another|the|my] {name} alarm (for|at|to) <when>",
+            "(wake me|get me) [up] [at] <when>",
+            "alarm [for|at] <when>",
+        ),
+        "alarms": (
+            "(what|which) alarms (are|do) (set|there|I have|I have set)",
+            "(list|show|tell me) [all] [the|my] alarms",
+            "when (is|does) [the|my|the next|my next] alarm [set|ring|set for]",
+            "do I have [an|any] alarm[s] [set]",
+            "(what time is|what's|whats) [the|my|the next|my next] alarm [set for]",
+        ),
+        "cancel_alarm": (
+            "<cancel> [the|my|that|the next|my next] alarm",
+            "<cancel> [the|my|that] <clock_time> alarm",
+            "<cancel> [the|my|that] alarm (for|at) <clock_time>",
+            "<cancel> [the|my|that] {name} alarm",
+        ),
+        "cancel_alarms": ("<cancel> (all|every|all of|all of the) [the|my] alarm[s]", "<cancel> [the|my] alarms"),
+    },
+    lists={
+        "day_offset": {"today": 0, "tonight": 0, "tomorrow": 1, "the day after tomorrow": 2},
+        "weekday": {
+            "monday": 0,
+            "tuesday": 1,
+            "wednesday": 2,
+            "thursday": 3,
+            "friday": 4,
+            "saturday": 5,
+            "sunday": 6,
+        },
+        "days": {
+            "(every day|daily|each day|every morning|every evening)": 127,
+            "([on|every] weekday[s]|[on] work[ing] days)": 31,
+            "([on|every] weekend[s]|at the weekend)": 96,
+            "(every monday|[on] mondays)": 1,
+            "(every tuesday|[on] tuesdays)": 2,
+            "(every wednesday|[on] wednesdays)": 4,
+            "(every thursday|[on] thursdays)": 8,
+            "(every friday|[on] fridays)": 16,
+            "(every saturday|[on] saturdays)": 32,
+            "(every sunday|[on] sundays)": 64,
+        },
+    },
+    wildcards=("name",),
+    expansion_rules={
+        "set": "([please] (set|start|make|create|begin|add|give me|I need|I want|can you set|could you set|set me))",
+        "cancel": "(cancel|stop|delete|remove|clear|end|turn off|switch off|kill|dismiss)",
+        "when": (
+            "(<clock_time>|[for|on] {day_offset} [at] <clock_time>|<clock_time> {day_offset}"
+            "|[on] {weekday} [at] <clock_time>|<clock_time> [on] {weekday}"
+            "|{days} [at] <clock_time>|<clock_time> {days})"
+        ),
+    },
+)
+
+WORDS = {
+    "how_long": "For how long?",
+    "what_time": "For what time?",
+    "set": "{name}, starting now.",
+    "set_named": "{name} timer for {length}, starting now.",
+    "plain": "{length} timer",
+    "corrected": "All right, {length}.",
+    "added": "{length} added. {left} left.",
+    "left": "{left} left on {name}.",
+    "one": "the {name} timer",
+    "unnamed": "the {length} timer",
+    "none": "There is no timer running.",
+    "none_named": "There is no {name} timer.",
+    "cancelled": "{name} cancelled.",
+    "cancelled_all": "{count} timers cancelled.",
+    "done": "{name} is done.",
+    "done_many": "{name} are done.",
+    "alarm_done": "It is {time}. {name}",
+    "alarm_name": "Alarm.",
+    "late": "That is {late} late.",
+    "alarm_set": "Alarm set for {time}{day}.",
+    "alarm": "the alarm at {time}{day}",
+    "alarms": "Set: {names}.",
+    "no_alarm": "There is no alarm set.",
+    "alarm_cancelled": "{name} cancelled.",
+    "alarms_cancelled": "{count} alarms cancelled.",
+    "stopped": "Okay.",
+    "full": "There are {count} timers already; cancel some first.",
+    "no_daemon": "Timers need the running daemon.",
+    "which": "Which one: {names}?",
+    "today": "",
+    "tomorrow": " tomorrow",
+    "on_day": " on {day}",
+    "every": " {days}",
+    "daily": "every day",
+    "weekdays": "on weekdays",
+    "weekend": "at the weekend",
+}
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+EVERY = "every {day}"
