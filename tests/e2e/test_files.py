@@ -24,7 +24,7 @@ Read = Callable[["np.ndarray", int], str]
 def auricle(*words: str | Path, cwd: Path, stdin: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
     command = [sys.executable, "-m", "auricle", *map(str, words)]
     env = {**os.environ, **STEADY_ENV}
-    return subprocess.run(command, cwd=cwd, env=env, input=stdin, capture_output=True, timeout=90, check=False)
+    return subprocess.run(command, cwd=cwd, env=env, input=stdin, capture_output=True, timeout=170, check=False)
 
 
 def quiet(seconds: float) -> "np.ndarray":
@@ -153,6 +153,7 @@ def test_systemd_is_told_when_a_wake_word_would_be_heard_and_when_the_daemon_sto
         assert systemd.recv(4096) == b"STOPPING=1"
 
 
+@pytest.mark.timeout(400)
 def test_bench_measures_every_topic(tmp_path: Path) -> None:
     done = auricle("bench", "--rounds", "1", "--seconds", "1", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr.decode()

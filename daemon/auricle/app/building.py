@@ -12,6 +12,7 @@ from auricle.pipeline.dispatch import Dispatcher
 from auricle.pipeline.ears import Ears
 from auricle.pipeline.endpoint import EndpointRule
 from auricle.pipeline.speak import LONGEST_TEXT, Speech, VoiceSettings
+from auricle.pipeline.speculate import SpeculationRule
 from auricle.pipeline.synthesis import KeptSpeech
 from auricle.pipeline.transcribe import Transcriber
 from auricle.pipeline.turn import Conversation
@@ -59,6 +60,9 @@ def make_conversation(
     speech: Speech,
 ) -> Conversation:
     language = config.site.language
+    dispatcher = Dispatcher(
+        host, {language: host.sentences(language)}, near_miss=config.intents.near_miss, language=language
+    )
     return Conversation(
         ears=ears,
         rule=EndpointRule(
@@ -75,17 +79,29 @@ def make_conversation(
             since_arrival_s=lambda sample: time.monotonic() - capture.arrived_at(sample),
             publish=assistant.publish,
             on_command_end=(lambda: speech.chime("end")) if config.listen.chime else lambda: None,
+            ahead=_ahead(config),
+            standing=dispatcher.standing,
         ),
-        dispatcher=Dispatcher(
-            host,
-            {language: host.sentences(language)},
-            near_miss=config.intents.near_miss,
-            language=language,
-        ),
+        dispatcher=dispatcher,
         speech=speech,
         language=language,
         chimes=config.listen.chime,
         publish=assistant.publish,
+    )
+
+
+def _ahead(config: Config) -> SpeculationRule | None:
+    """None where frames have to go to the engine as they come: it gives partials, or the sound outruns it anyway."""
+    listen, sound = config.listen, config.audio.input
+    fast = sound.pace == "fast" and (sound.device == "-" or str(sound.device).startswith("file:"))
+    if not listen.speculate or fast or config.engines.get(config.stt.engine, {}).get("partials"):
+        return None
+    return SpeculationRule(
+        pause_s=listen.pause_s,
+        silence_s=listen.silence_s,
+        whole_silence_s=min(listen.whole_silence_s, listen.silence_s),
+        open_silence_s=min(listen.open_silence_s, listen.silence_s),
+        unfinished_silence_s=listen.unfinished_silence_s,
     )
 
 

@@ -44,6 +44,19 @@ class CommandEnded(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Speculated(Event):
+    """Speech to text was begun on a command that may go on; or what became of that."""
+
+    turn: str
+    status: str
+    """`started`; then `cancelled` (the speaker went on), `hit` (it is the transcript) or `failed`."""
+    last_sample: int
+    """The last one of speech that it covers."""
+    standing: str = ""
+    """Of a `hit`: how its words stand to the known sentences; see `auricle.model.intent.Standing`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PartialHeard(Event):
     turn: str
     text: str

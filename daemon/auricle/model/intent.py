@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Literal
 
 
@@ -62,3 +63,16 @@ class Reply:
     """False for the spoken "I did not understand"."""
     expects_answer: Question | None = None
     """What `text` asks: the microphone opens without the wake word once it was said."""
+
+
+class Standing(Enum):
+    """How words stand to the sentences that are known, while the speaker may go on."""
+
+    WHOLE = "whole"
+    """A whole command, and no known sentence goes on from it."""
+    OPEN = "open"
+    """A whole command that a known sentence goes on from: `a large latte` [with milk]."""
+    UNFINISHED = "unfinished"
+    """The beginning of a known sentence, or words that nobody ends with: `set a timer for`."""
+    UNKNOWN = "unknown"
+    """No part of any known sentence."""

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from auricle.api import AuricleError, Intent, Reply, Sentences, Transcript, Turn
+from auricle.model.intent import Standing
 from auricle.ports import Understanding
 
 if TYPE_CHECKING:
     from auricle.pipeline.near_miss import NearMisses
     from auricle.pipeline.sentences import Grammar, OnFault
+    from auricle.pipeline.standing import Standings
 
 NOT_UNDERSTOOD = {
     "en": "Sorry, I did not understand.",
@@ -55,10 +57,24 @@ class Dispatcher:
         self._language = language
         self._on_fault = on_fault
         self._built: dict[str, tuple[Grammar, NearMisses]] = {}
+        self._standings: dict[str, Standings] = {}
 
     def prepare(self) -> None:
         """Compile the site's sentences now, and not at the first command. Safe to call from another thread."""
         self._grammar(None)
+        self.standing("", None)
+
+    def standing(self, text: str, language: str | None = None) -> Standing:
+        """How `text`, spoken by somebody who may go on, stands to the sentences."""
+        known = self._known(language)
+        if known not in self._standings:
+            from auricle.pipeline.standing import Standings  # as below
+
+            grammar, near = self._grammar(language)
+            self._standings[known] = Standings(
+                grammar, lambda text: grammar.match(text) or near.match(text), self._sentences.get(known, {})
+            )
+        return self._standings[known].of(text)
 
     def match(self, text: str, language: str | None = None) -> Intent | None:
         """Return the intent of the sentence that `text` is or nearly is; asks no plugin."""

@@ -11,6 +11,8 @@ from auricle.model.errors import NothingHeard
 _HYSTERESIS = 0.15
 _BRIDGE_S = 0.3
 """Longest pause inside what is not yet known to be more than a noise: a plosive, the gap between two syllables."""
+_BLIP_S = 0.1
+"""Voice that is no longer than this, after a pause, is a click or a breath and not speech that goes on."""
 _AT_ONCE_S = 0.1
 """Speech that begins this early goes on from before the first sample."""
 _WORD_TAIL_S = 0.26
@@ -73,7 +75,7 @@ class Segmenter:
     def __init__(self, rule: EndpointRule, first_sample: int = 0, *, after_word: bool = False) -> None:
         self._enter = rule.speech_threshold
         self._stay = max(rule.speech_threshold - _HYSTERESIS, rule.speech_threshold / 2)
-        self._silence = _samples(rule.silence_s)
+        self._usual_silence = self._silence = _samples(rule.silence_s)
         self._bridge = _samples(min(_BRIDGE_S, rule.silence_s))
         self._max = _samples(rule.max_s)
         self._needed = min(_samples(rule.min_speech_s), self._max)
@@ -83,6 +85,7 @@ class Segmenter:
         self._voiced = False
         self._voiced_samples = 0
         self._last_voiced_end = first_sample
+        self._goes_on = 0
         self.verdict = Verdict.WAITING
         self.position = first_sample
         """Index of the next sample to be judged."""
@@ -100,9 +103,35 @@ class Segmenter:
                 self.onset = self.position
             self._voiced_samples += samples
             self._last_voiced_end = self.position + samples
+            self._goes_on += samples
+            if self._goes_on > _samples(_BLIP_S):
+                self._silence = self._usual_silence
         self.position += samples
         self.verdict = self._judge()
         return self.verdict
+
+    def expect(self, silence_s: float) -> Verdict:
+        """From now on so much quiet ends the command, what has passed counted in; speech that goes on undoes it."""
+        self._silence = _samples(silence_s)
+        self._goes_on = 0
+        if not self.verdict.final:
+            self.verdict = self._judge()
+        return self.verdict
+
+    @property
+    def quiet(self) -> int:
+        """Samples since the last one of speech."""
+        return self.position - self._last_voiced_end
+
+    @property
+    def voiced(self) -> int:
+        """Samples of voice in what is, or may become, the command."""
+        return self._voiced_samples
+
+    @property
+    def last_sample(self) -> int:
+        """The last one of speech so far."""
+        return self._last_voiced_end - 1
 
     def finish(self) -> Verdict:
         """There is no more sound; the verdict is final."""
@@ -163,6 +192,15 @@ class Hearing(AsyncIterator[AudioFrame]):
     @property
     def verdict(self) -> Verdict:
         return Verdict.WAITING if self._segmenter is None else self._segmenter.verdict
+
+    @property
+    def heard(self) -> Segmenter | None:
+        """How far it is, once sound came and all of it that belongs to the command was taken."""
+        return None if self._ready or self._segmenter is None else self._segmenter
+
+    def expect(self, silence_s: float) -> Verdict:
+        """See `Segmenter.expect`; where that much quiet has passed already, the frames have ended."""
+        return self.verdict if self._segmenter is None else self._segmenter.expect(silence_s)
 
     @property
     def command(self) -> Command:

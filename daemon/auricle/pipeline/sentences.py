@@ -95,6 +95,13 @@ class Grammar:
             left -= count
             yield from plugin.sample(sentence)
 
+    @property
+    def enumerable(self) -> bool:
+        """Whether `samples` gives every sentence there is."""
+        templates = sum(len(data.sentences) for plugin in self._plugins for data in plugin.intents.values())
+        counts = [count for count, _, _ in self._countable()]
+        return len(counts) == templates and sum(counts) <= MOST_SAMPLES
+
     def _countable(self) -> "Iterator[tuple[int, _Compiled, Sentence]]":
         for plugin in self._plugins:
             for data in plugin.intents.values():

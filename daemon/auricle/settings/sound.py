@@ -109,6 +109,51 @@ class Listen(Section, frozen=True, kw_only=True):
         float, Meta(ge=0.5, le=30, description="How long to wait for speech after the wake word.", extra={"unit": "s"})
     ] = 5.0
     silence_s: Annotated[float, Meta(ge=0.1, le=5, description="Quiet that ends a command.", extra={"unit": "s"})] = 0.7
+    speculate: Annotated[
+        bool,
+        Meta(
+            description="Begin speech to text at the first short pause, and let what was said decide how much quiet "
+            "ends the command. Off for engines that give partials, and for sound that is read faster than it is spoken."
+        ),
+    ] = True
+    pause_s: Annotated[
+        float,
+        Meta(
+            ge=0.1,
+            le=2,
+            description="Quiet after which speech to text begins on what was said so far; shorter ones are mostly "
+            "inside words and cost work in vain.",
+            extra={"unit": "s"},
+        ),
+    ] = 0.2
+    whole_silence_s: Annotated[
+        float,
+        Meta(
+            ge=0.1,
+            le=5,
+            description="Quiet that ends a command that is whole, and that no known sentence goes on from.",
+            extra={"unit": "s"},
+        ),
+    ] = 0.25
+    open_silence_s: Annotated[
+        float,
+        Meta(
+            ge=0.1,
+            le=5,
+            description="Quiet that ends a command that is whole but might go on: people pause for less between its "
+            "parts.",
+            extra={"unit": "s"},
+        ),
+    ] = 0.35
+    unfinished_silence_s: Annotated[
+        float,
+        Meta(
+            ge=0.1,
+            le=5,
+            description='Quiet that ends a command that breaks off, such as "set a timer for": time to think.',
+            extra={"unit": "s"},
+        ),
+    ] = 1.2
     max_s: Annotated[
         float, Meta(ge=1, le=28, description="Longest command; what is said after is not heard.", extra={"unit": "s"})
     ] = 15.0

@@ -17,6 +17,7 @@ TOPICS = {
     "stt": "stt",
     "tts": "tts",
     "turn": "turns",
+    "commands": "commands",
 }
 """Topic to the module that has `benches(loaded, plan)`, in the order in which they are best made."""
 USUAL = ("start", "idle", "stt", "tts", "turn")

@@ -1,0 +1,204 @@
+"""Speculation: speech to text begins at the first short pause, so that the transcript is there when the speaker ends.
+
+Nothing acts on a transcript before the command has ended. How much quiet ends it depends on what was said so far.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from auricle.model.audio import INBOUND_RATE_HZ, AudioFrame
+from auricle.model.errors import EngineError
+from auricle.model.intent import Standing, Transcript
+from auricle.pipeline.endpoint import Hearing
+from auricle.ports import SpeechToText
+
+_LOG = logging.getLogger(__name__)
+MOST_EXTRA = 0.6
+"""Attempts that were cancelled, as a share of those that were used, at most."""
+_ALLOWANCE = 2.0
+"""Attempts that may be in vain before any was of use."""
+_DECAY = 0.98
+"""Of what is remembered of the share, at each command: some fifty commands count."""
+_GOES_ON = 1600
+"""Samples of voice after the pause that show that the speaker went on."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeculationRule:
+    """The keys of `[listen]` that say when speech to text begins, and how much quiet ends which command."""
+
+    pause_s: float = 0.2
+    """Quiet at which the first attempt is made; after each in vain, the next waits half as long again."""
+    silence_s: float = 0.7
+    """Quiet that ends a command of which nothing is understood."""
+    whole_silence_s: float = 0.25
+    open_silence_s: float = 0.35
+    unfinished_silence_s: float = 1.2
+
+    def silence(self, standing: Standing) -> float:
+        """Seconds of quiet that end a command that stands so."""
+        match standing:
+            case Standing.WHOLE:
+                return self.whole_silence_s
+            case Standing.OPEN:
+                return self.open_silence_s
+            case Standing.UNFINISHED:
+                return max(self.unfinished_silence_s, self.silence_s)
+            case Standing.UNKNOWN:
+                return self.silence_s
+
+
+class Attempt:
+    """One run of speech to text over what was said up to a pause."""
+
+    def __init__(self, task: "asyncio.Task[Transcript]", last_sample: int, voiced: int) -> None:
+        self.task = task
+        self.last_sample = last_sample
+        self.judged = False
+        self.standing = Standing.UNKNOWN
+        self._voiced = voiced
+
+    def covers(self, voiced: int) -> bool:
+        """Whether the command, with so many samples of voice now, is what it was made of."""
+        return voiced - self._voiced <= _GOES_ON
+
+    async def cancel(self) -> None:
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+
+
+class Budget:
+    """Keeps cancelled work below `MOST_EXTRA` of the useful, over many commands."""
+
+    def __init__(self) -> None:
+        self._used = 1.0
+        self._cancelled = 0.0
+
+    @property
+    def allows(self) -> bool:
+        return self._cancelled + 1 <= MOST_EXTRA * self._used + _ALLOWANCE
+
+    def cancelled(self) -> None:
+        self._cancelled += 1
+
+    def used(self) -> None:
+        self._used, self._cancelled = self._used * _DECAY + 1, self._cancelled * _DECAY
+
+
+class Speculation:
+    """Hears commands with speech to text running ahead."""
+
+    def __init__(
+        self,
+        stt: SpeechToText,
+        rule: SpeculationRule,
+        standing: Callable[[str, str | None], Standing],
+        tell: Callable[[str, int, Standing | None], None],
+        prepared: Callable[[Sequence[AudioFrame]], Sequence[AudioFrame]] = tuple,
+    ) -> None:
+        """standing: of a text in a language; must take milliseconds. tell: takes status, last sample and standing of an
+        attempt. prepared: makes a command's frames ready for the engine.
+        """
+        self._stt = stt
+        self._rule = rule
+        self._standing = standing
+        self._tell = tell
+        self._prepared = prepared
+        self._budget = Budget()
+
+    async def hear(self, hearing: Hearing, language: str | None) -> "tuple[list[AudioFrame], Attempt | None]":
+        """Return a command's frames, and the attempt that covers them, which may still run; else none.
+
+        Raises NothingHeard when nobody spoke.
+        """
+        frames: list[AudioFrame] = []
+        attempt: Attempt | None = None
+        cancelled = 0
+        pulling: asyncio.Task[AudioFrame | None] | None = None
+        try:
+            while True:
+                if pulling is None:
+                    pulling = asyncio.create_task(_next(hearing), name="next frame of a command")
+                unjudged = {attempt.task} if attempt is not None and not attempt.judged else set()
+                await asyncio.wait({pulling, *unjudged}, return_when=asyncio.FIRST_COMPLETED)
+                if attempt is not None and not attempt.judged and attempt.task.done():
+                    self._judge(attempt, hearing, language)
+                if not pulling.done():
+                    if hearing.verdict.final:
+                        break
+                    continue
+                frame, pulling = pulling.result(), None
+                if frame is None:
+                    break
+                frames.append(frame)
+                if (heard := hearing.heard) is None:
+                    continue
+                if attempt is not None and not attempt.covers(heard.voiced):
+                    await self._cancel(attempt)
+                    attempt, cancelled = None, cancelled + 1
+                pause = self._rule.pause_s * 1.5**cancelled * INBOUND_RATE_HZ
+                if attempt is None and not hearing.verdict.final and heard.quiet >= pause and self._budget.allows:
+                    attempt = self._attempt(frames, heard.last_sample, heard.voiced, language)
+            self._budget.used()
+            return frames, attempt
+        except BaseException:
+            if attempt is not None:
+                await attempt.cancel()
+            raise
+        finally:
+            if pulling is not None:
+                pulling.cancel()
+                await asyncio.gather(pulling, return_exceptions=True)
+
+    async def finish(self, attempt: Attempt) -> Transcript | None:
+        """Return the transcript of an attempt that covers the command; None if the engine failed at it."""
+        try:
+            transcript = await attempt.task
+        except EngineError as error:
+            _LOG.info("speculation failed: %s", error)
+            self._tell("failed", attempt.last_sample, None)
+            return None
+        finally:
+            if not attempt.task.done():
+                await attempt.cancel()
+        self._tell("hit", attempt.last_sample, attempt.standing if attempt.judged else None)
+        return transcript
+
+    def _attempt(self, frames: Sequence[AudioFrame], last_sample: int, voiced: int, language: str | None) -> Attempt:
+        self._tell("started", last_sample, None)
+        task = asyncio.create_task(self._transcript(tuple(frames), language), name="speculation")
+        return Attempt(task, last_sample, voiced)
+
+    async def _transcript(self, frames: Sequence[AudioFrame], language: str | None) -> Transcript:
+        async with aclosing(self._stt.transcribe(_stream(self._prepared(frames)), language)) as found:
+            async for transcript in found:
+                if transcript.final:
+                    return transcript
+        raise EngineError("the STT engine ended without a transcript")
+
+    def _judge(self, attempt: Attempt, hearing: Hearing, language: str | None) -> None:
+        """The transcript is there and the speaker is silent: how long is waited depends on the words."""
+        attempt.judged = True
+        if attempt.task.cancelled() or attempt.task.exception() is not None:
+            return
+        transcript = attempt.task.result()
+        attempt.standing = self._standing(transcript.text, language or transcript.language)
+        if (heard := hearing.heard) is not None and attempt.covers(heard.voiced):
+            hearing.expect(self._rule.silence(attempt.standing))
+
+    async def _cancel(self, attempt: Attempt) -> None:
+        self._budget.cancelled()
+        self._tell("cancelled", attempt.last_sample, None)
+        await attempt.cancel()
+
+
+async def _next(hearing: Hearing) -> AudioFrame | None:
+    return await anext(hearing, None)
+
+
+async def _stream(frames: Sequence[AudioFrame]) -> AsyncIterator[AudioFrame]:
+    for frame in frames:
+        yield frame
