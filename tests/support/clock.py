@@ -1,5 +1,6 @@
 """Whether a spoken answer tells the time."""
 
+import itertools
 import re
 from datetime import datetime, timedelta
 
@@ -17,8 +18,8 @@ def tells_the_hour(heard: str) -> bool:
     if any(re.fullmatch(rf"{_HOURS[hour]}|{hour or 12}([0-5]\d)?", word) for hour in hours for word in words):
         return True
     taken = [(rf"({_TAKEN_FOR.get(moment.hour % 12, '-')})", f"{moment:%M}".lstrip("0")) for moment in moments]
-    return any(re.fullmatch(hour, before) and minute == word for hour, minute in taken for before, word in _pairs(words))
-
-
-def _pairs(words: list[str]) -> list[tuple[str, str]]:
-    return list(zip(words, words[1:], strict=False))
+    return any(
+        re.fullmatch(hour, before) and minute == word
+        for hour, minute in taken
+        for before, word in itertools.pairwise(words)
+    )
