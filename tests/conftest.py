@@ -22,6 +22,7 @@ pytest_plugins = [
     "support.pulse",
     "support.mosquitto",
     "support.golden",
+    "support.systemd",
 ]
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from auricle.bus import EventBus
+from auricle.logs import turn_in_hand
 from auricle.model.errors import AuricleError, BadRequest
 from auricle.model.events import ErrorRaised, Event, MuteSet, StopAsked, VoiceSet, VolumeSet, WakeHeard
 from auricle.model.intent import Transcript
@@ -85,7 +86,11 @@ class Assistant:
         if not text.strip() or len(text) > _LONGEST_COMMAND:
             raise BadRequest(f"text: 1 to {_LONGEST_COMMAND} characters fit", field="text", id=id)
         turn = Turn(id=id or str(uuid4()), language=language)
-        intent, reply = await self._house.understand(Transcript(text, language=language), turn)
+        before = turn_in_hand.set(turn.id)
+        try:
+            intent, reply = await self._house.understand(Transcript(text, language=language), turn)
+        finally:
+            turn_in_hand.reset(before)
         if speak and reply.text.strip():
             self._speech.submit(SpeechRequest(text=reply.text, language=language, turn=turn.id))
         return AskResult(
@@ -176,6 +181,7 @@ class Assistant:
 
     async def _run(self, turn: Turn, before: "asyncio.Task[Outcome] | None") -> Outcome:
         outcome = Outcome.CANCELLED
+        turn_in_hand.set(turn.id)
         try:
             if before is not None:
                 await asyncio.wait({before})

@@ -16,6 +16,7 @@ from auricle.app.building import describe, make_conversation, make_listeners, ma
 from auricle.app.hosting import make_host
 from auricle.app.loading import load_ahead
 from auricle.app.plugin_topics import PluginTopics
+from auricle.app.systemd import Signs, Systemd
 from auricle.bus import EventBus
 from auricle.config import LoadedConfig, cache_dir, runtime_dir, state_dir
 from auricle.config.later import unused_keys
@@ -81,6 +82,7 @@ class Daemon:
             status_at_start(config, self._store),
             follow_up_s=config.listen.follow_up_s,
         )
+        self._systemd = Systemd(self.bus, lambda: self.assistant.status, [word.model for word in config.wake.words])
         self.capture = Capture(config.audio.input, on_change=self._tell, on_quality=self._tell)
         self.speaker = open_speaker(config.audio.output, self._tell)
         self.fleet = Fleet(
@@ -108,7 +110,8 @@ class Daemon:
 
     async def __aenter__(self) -> "Daemon":
         try:
-            await self._start()
+            with self._systemd.starting():
+                await self._start()
         except BaseException:
             await self._stack.aclose()
             raise
@@ -165,8 +168,16 @@ class Daemon:
             _LOG.warning("set, but not in this version yet: %s", unused)
         words = ", ".join(word.model for word in self.config.wake.words) or "no wake word"
         _LOG.info("listening for %s after %.1f s; site %s", words, time.monotonic() - began, self.config.site.id)
-        tell_systemd("READY=1", f"STATUS=listening for {words}")
-        self._stack.callback(tell_systemd, "STOPPING=1")
+        self._beside(self._systemd.run(self._signs()), "systemd")
+        self._stack.callback(tell_systemd, "STOPPING=1", "STATUS=stopping")
+
+    def _signs(self) -> Signs:
+        return Signs(
+            heard_s=lambda: self.ears.heard_s,
+            turned_s=lambda: self.ears.turned_s,
+            kept_s=lambda: self.capture.kept_s,
+            waits=lambda: self.capture.lossless,
+        )
 
     async def _rehearse(self, speech: Speech) -> None:
         """Get to know the engine, from when on its speech is kept; then fill the cache with what is said often."""

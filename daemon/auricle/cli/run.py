@@ -19,5 +19,5 @@ def run(args: argparse.Namespace) -> int:
     from auricle.logs import set_up
 
     loaded = load(args)
-    set_up(loaded.config.log.level)
+    set_up(loaded.config.log.level, loaded.config.site.id)
     return asyncio.run(serve(loaded, events_file=args.events))

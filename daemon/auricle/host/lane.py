@@ -1,6 +1,8 @@
 """One plugin's calls: blocking code on a thread of its own, coroutines on a loop of its own, with time limits."""
 
 import asyncio
+import contextvars
+import functools
 import inspect
 import queue
 import threading
@@ -142,7 +144,8 @@ class Lane:
 
     def _submit(self, what: str, function: Callable[[], object], limit_s: float) -> "_Job":
         self._refuse_if_stuck(what)
-        job = _Job(what, function, monotonic() + limit_s)
+        in_context = functools.partial(contextvars.copy_context().run, function)
+        job = _Job(what, in_context, monotonic() + limit_s)
         try:
             self._jobs.put_nowait(job)
         except queue.Full:

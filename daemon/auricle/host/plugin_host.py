@@ -44,7 +44,7 @@ _LOG = logging.getLogger("auricle.plugins")
 
 
 def _log_fault(name: str, text: str) -> None:
-    _LOG.warning("plugin %s: %s", name, text)
+    _LOG.warning("plugin %s: %s", name, text, extra={"AURICLE_PLUGIN": name})
 
 
 class PluginHost:

@@ -57,6 +57,11 @@ class Capture:
         """How often sound was lost because it was not taken in time."""
         return self._source.overflows if self._source is not None else 0
 
+    @property
+    def kept_s(self) -> float:
+        """time.monotonic() when the device was last looked after; now for sound that is no device's."""
+        return self._source.kept_s if isinstance(self._source, Microphone) else time.monotonic()
+
     def start(self) -> None:
         """Begin to capture. A device that is missing is told by `on_change`, and looked for on and on.
 

@@ -129,6 +129,8 @@ class Ears:
         self._thread = threading.Thread(target=self._run, name="ears", daemon=True)
         self.position = 0
         """Index of the next sample to be heard."""
+        self.heard_s = self.turned_s = time.monotonic()
+        """When sound last came, and when it was last looked for."""
         self.busy_s = 0.0
         """CPU time that the ears' thread has used."""
 
@@ -187,8 +189,10 @@ class Ears:
 
     def _hear_block(self) -> bool:
         frame = self._source.take(_TAKE_S)
+        self.turned_s = time.monotonic()
         if frame is None:
             return not self._source.ended
+        self.heard_s = self.turned_s
         self.position = frame.end_sample
         self.busy_s = time.thread_time()
         if self._muted:

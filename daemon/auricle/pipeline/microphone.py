@@ -127,6 +127,8 @@ class Microphone:
         self._last_sound_s: float | None = None
         self._zero_s = 0.0
         self._gap = False
+        self.kept_s = time.monotonic()
+        """When the device was last looked after; long ago if PortAudio hangs."""
         self._thread = threading.Thread(target=self._keep, name="microphone", daemon=True)
         self._thread.start()
 
@@ -202,6 +204,7 @@ class Microphone:
         """The thread's life: open, watch, replace."""
         pause, look = _BackOff(*_RETRY_S), _BackOff(*_RETRY_ZEROS_S)
         while not self._stopping.is_set():
+            self.kept_s = time.monotonic()
             try:
                 self._stream = stream = self._stream or self._open()
                 verdict = self._watch(stream)

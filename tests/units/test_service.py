@@ -1,0 +1,127 @@
+"""The system unit, as `auricle service install` puts it in place, under a real systemd and its full hardening."""
+
+import re
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from support.systemd import SHARED, Machine
+from support.voice import STEADY_ENV
+
+pytestmark = [pytest.mark.systemd, pytest.mark.models]
+
+Speak = Callable[..., "np.ndarray"]
+UNIT = "auricle.service"
+CONFIG = f"""
+[site]
+id = "attic"
+[audio.input]
+device = "file:{SHARED}/house.wav"
+pace = "real"
+[audio.output]
+device = "null"
+[listen]
+chime = false
+silence_s = 0.4
+"""
+HEARD = re.compile(r"turn (\S+) \(hey_jarvis\) answered")
+FIRST_S, EVERY_S, TIMES = 3.0, 12.0, 40
+
+
+def quiet(seconds: float) -> "np.ndarray":
+    return np.random.default_rng(1).integers(-3, 4, int(seconds * 16_000)).astype(np.int16)
+
+
+def house(machine: Machine, speak: Speak) -> None:
+    """Somebody asks for the time, again and again."""
+    asked = speak("hey jarvis, what time is it?")
+    pause = quiet(EVERY_S - len(asked) / 16_000)
+    soundfile.write(machine.folder / "house.wav", np.concatenate([quiet(FIRST_S), *[asked, pause] * TIMES]), 16_000)
+
+
+def install(machine: Machine, config: str = CONFIG, drop_in: str = "") -> None:
+    """What a user types, and the configuration."""
+    machine.run(sys.executable, "-m", "auricle", "service", "install")
+    (machine.folder / "config.toml").write_text(config)
+    machine.run("install", "-m", "640", "-g", "auricle", f"{SHARED}/config.toml", "/etc/auricle/config.toml")
+    steady = "".join(f"Environment={name}={text}\n" for name, text in STEADY_ENV.items())
+    (machine.folder / "test.conf").write_text(f"[Service]\n{steady}Environment=OMP_NUM_THREADS=1\n{drop_in}")
+    machine.run("install", "-D", "-m", "644", f"{SHARED}/test.conf", f"/etc/systemd/system/{UNIT}.d/test.conf")
+    machine.run("systemctl", "daemon-reload")
+
+
+def pid(machine: Machine) -> int:
+    return int(machine.show(UNIT, "MainPID").get("MainPID", "0"))
+
+
+def restarts(machine: Machine) -> int:
+    return int(machine.show(UNIT, "NRestarts").get("NRestarts", "0"))
+
+
+def listens(machine: Machine) -> bool:
+    shown = machine.show(UNIT, "ActiveState", "StatusText", "MainPID")
+    return shown.get("ActiveState") == "active" and shown.get("StatusText", "").startswith("listening for hey jarvis")
+
+
+@pytest.fixture
+def den(machine: Machine, speak: Speak) -> Iterator[Machine]:
+    """The unit, started; it ends with the machine."""
+    house(machine, speak)
+    install(machine)
+    yield machine
+
+
+def heard(machine: Machine) -> int:
+    return len(HEARD.findall(machine.journal(f"--unit={UNIT}")))
+
+
+@pytest.mark.timeout(300)
+def test_the_unit_is_active_when_it_listens_and_hears_under_full_hardening(den: Machine) -> None:
+    den.run("systemctl", "start", "--no-block", UNIT)
+    before = []
+    den.until("ready", lambda: listens(den) or bool(before.append(den.show(UNIT, "ActiveState", "StatusText"))))
+    assert before, "the unit was active before it could have loaded anything"
+    assert all(shown["ActiveState"] == "activating" for shown in before), before
+    assert "starting" in {shown["StatusText"] for shown in before}
+    journal = den.journal(f"--unit={UNIT}")
+    assert "listening for hey_jarvis" in journal
+    den.until("a turn", lambda: heard(den) >= 1)
+    turn = HEARD.search(den.journal(f"--unit={UNIT}")).group(1)  # type: ignore[union-attr]
+    of_turn = den.run("journalctl", "--output=json", f"AURICLE_TURN={turn}")
+    assert "answered" in of_turn
+    assert '"AURICLE_SITE":"attic"' in of_turn
+    assert "what time is it" not in den.journal(f"--unit={UNIT}").lower()
+    groups = den.run("grep", "Groups:", f"/proc/{pid(den)}/status")
+    assert den.run("getent", "group", "audio").split(":")[2] in groups.split()
+
+    workers = den.processes(UNIT)
+    assert len(workers) >= 3, workers
+    den.run("kill", "-KILL", str(pid(den)))
+    back_s = den.until("listening again", lambda: restarts(den) == 1 and listens(den))
+    assert not set(workers) & set(den.processes(UNIT))
+    print(f"killed: listening again after {back_s:.1f} s")
+    before_turns = heard(den)
+    den.until("another turn", lambda: heard(den) > before_turns)
+
+    den.run("kill", "-STOP", str(pid(den)))
+    stopped_s = den.until("the watchdog", lambda: restarts(den) == 2 and listens(den))
+    print(f"stopped: listening again after {stopped_s:.1f} s")
+    assert "watchdog" in den.journal(f"--unit={UNIT}").lower()
+
+    last = den.processes(UNIT)
+    began = time.monotonic()
+    den.run("systemctl", "stop", UNIT)
+    print(f"stop: {time.monotonic() - began:.1f} s")
+    assert den.state(UNIT) == "inactive"
+    assert den.show(UNIT, "Result") == {"Result": "success"}
+    alive = den.run("ps", "-e", "-o", "pid=").split()
+    assert not {str(number) for number in last} & set(alive)
+
+
+_ = signal, Path
