@@ -25,7 +25,8 @@ mount --make-rprivate /
 mount --bind "$FOLDER" /mnt
 for folder in /tmp /var/tmp /run /var/log /var/lib /var/cache; do mount -t tmpfs -o mode=0755 tmpfs "$folder"; done
 chmod 1777 /tmp /var/tmp
-mkdir -p /run/systemd/system /run/systemd/journald.conf.d /run/over/etc /run/over/etc-work /run/over/local /run/over/local-work
+mkdir -p /run/systemd/system /run/systemd/journald.conf.d
+mkdir -p /run/over/etc /run/over/etc-work /run/over/local /run/over/local-work
 printf '[Journal]\nReadKMsg=no\nStorage=volatile\nRateLimitIntervalSec=0\n' > /run/systemd/journald.conf.d/test.conf
 mount -t overlay overlay -o lowerdir=/etc,upperdir=/run/over/etc,workdir=/run/over/etc-work /etc
 mount -t overlay overlay -o lowerdir=/usr/local,upperdir=/run/over/local,workdir=/run/over/local-work /usr/local
@@ -89,7 +90,11 @@ class Machine:
         while True:
             children = Path(f"/proc/{self._unshare.pid}/task/{self._unshare.pid}/children").read_text().split()
             self.pid = int(children[0]) if children else 0
-            if self.pid and self.state("test.target") == "active" and self.state("systemd-journald.service") == "active":
+            if (
+                self.pid
+                and self.state("test.target") == "active"
+                and self.state("systemd-journald.service") == "active"
+            ):
                 return
             if self._unshare.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(f"systemd did not boot:\n{self.console()}")
