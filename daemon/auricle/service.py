@@ -23,6 +23,8 @@ from auricle.status import Status, reduce
 
 _LOG = logging.getLogger(__name__)
 _LONGEST_COMMAND = 4096
+ANSWER_PATIENCE_S = 8.0
+"""How long the microphone stays open for an answer that does not begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class AskResult:
     slots: Mapping[str, object]
     reply: str
     handled_by: str
+    expects_answer: bool = False
+    """Whether the reply asks something: the next words are its answer."""
 
 
 class Assistant:
@@ -94,7 +98,12 @@ class Assistant:
         if speak and reply.text.strip():
             self._speech.submit(SpeechRequest(text=reply.text, language=language, turn=turn.id))
         return AskResult(
-            turn.id, intent.name if intent else None, intent.slots if intent else {}, reply.text, reply.handled_by
+            turn.id,
+            intent.name if intent else None,
+            intent.slots if intent else {},
+            reply.text,
+            reply.handled_by,
+            reply.expects_answer is not None,
         )
 
     async def listen(self, *, id: str | None = None, say: str | None = None) -> str:
@@ -189,14 +198,20 @@ class Assistant:
         finally:
             if self._turn is not None and self._turn[0] is turn:
                 self._turn = None
-                self._end_turn(outcome)
+                self._end_turn(turn, outcome)
         return outcome
 
-    def _end_turn(self, outcome: Outcome) -> None:
-        """Let a fast source go on; after an answer the microphone may stay open for a while."""
+    def _end_turn(self, turn: Turn, outcome: Outcome) -> None:
+        """After a question the microphone opens for its answer, after an answer it may stay open for a while."""
         if self._ears is None:
             return
-        if outcome is Outcome.ANSWERED and self._follow_up_s > 0 and not self._status.muted:
+        heard = outcome in (Outcome.ANSWERED, Outcome.NOT_UNDERSTOOD)
+        if turn.answers and not heard:
+            self._house.dialogue.forget()
+        if heard and self._house.dialogue.awaits_answer and not self._status.muted:
+            patience_s = max(ANSWER_PATIENCE_S, self._follow_up_s)
+            self._begin(Turn(first_sample=self._ears.position, patience_s=patience_s, answers=True))
+        elif outcome is Outcome.ANSWERED and self._follow_up_s > 0 and not self._status.muted:
             self._begin(Turn(first_sample=self._ears.position, patience_s=self._follow_up_s))
         else:
             self._ears.turn_ends()

@@ -23,6 +23,7 @@ from auricle.model.events import (
     WakeHeard,
 )
 from auricle.model.turn import Outcome, Stage
+from auricle.pipeline.dialogue import Dialogue
 from auricle.pipeline.dispatch import Dispatcher
 from auricle.pipeline.ears import Ears
 from auricle.pipeline.endpoint import EndpointRule
@@ -111,7 +112,7 @@ class Site1:
             transcriber=Transcriber(
                 self.stt, language="en", normalized=False, since_arrival_s=lambda sample: 0.123, publish=self.publish
             ),
-            dispatcher=Dispatcher(Lamp(), SENTENCES, near_miss=1.0, language="en"),
+            dialogue=Dialogue(Dispatcher(Lamp(), SENTENCES, near_miss=1.0, language="en"), language="en"),
             speech=speech,
             language="en",
             chimes=False,

@@ -259,3 +259,17 @@ def test_broken_file_is_named_and_the_daemon_goes_on(tmp_path: Path) -> None:
     with Harness(Timers, data_dir=tmp_path) as house:
         assert house.status().state == "failed"
         assert "timers.sqlite" in house.status().detail
+
+
+def test_dialogue_about_a_timer(house: Harness) -> None:
+    assert house.say("set a timer") == "For how long?"
+    assert house.say("Five minutes.") == "5 minutes timer, starting now."
+    assert house.say("No, ten minutes.") == "All right, 10 minutes."
+    assert [event.remaining_s for event in changes(house, "started")] == pytest.approx([300, 600], abs=1)
+    assert len(changes(house, "cancelled")) == 1
+    house.say("set a pasta timer for six minutes")
+    house.say("cancel the timer")
+    assert house.say("the pasta one") == "The pasta timer cancelled."
+    assert house.say("set an alarm") == "For what time?"
+    assert house.say("never mind") == "Okay, never mind."
+    assert house.say("what alarms are set") == "There is no alarm set."

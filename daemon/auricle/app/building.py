@@ -8,6 +8,7 @@ from auricle.engines.fleet import Fleet
 from auricle.engines.inprocess import make_vad, make_wake
 from auricle.host import PluginHost
 from auricle.pipeline.capture import Capture
+from auricle.pipeline.dialogue import Dialogue
 from auricle.pipeline.dispatch import Dispatcher
 from auricle.pipeline.ears import Ears
 from auricle.pipeline.endpoint import EndpointRule
@@ -82,7 +83,7 @@ def make_conversation(
             ahead=_ahead(config),
             standing=dispatcher.standing,
         ),
-        dispatcher=dispatcher,
+        dialogue=Dialogue(dispatcher, language=language),
         speech=speech,
         language=language,
         chimes=config.listen.chime,

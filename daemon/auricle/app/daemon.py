@@ -142,7 +142,7 @@ class Daemon:
             host=self.host,
             speech=make_speech(self.config, self.assistant, self.fleet, self.speaker, self._kept_speech()),
         )
-        await asyncio.to_thread(conversation.dispatcher.prepare)
+        await asyncio.to_thread(conversation.dialogue.dispatcher.prepare)
         self.assistant.attach(conversation, self.ears, self._describe)
         self.host.attach(self.assistant, self.topics)
         await self.host.startup()

@@ -43,4 +43,6 @@ class Turn:
     language: str | None = None
     patience_s: float | None = None
     """How long to wait for speech; None is as configured."""
+    answers: bool = False
+    """The microphone opened by itself, for the answer to a question."""
     at: datetime = field(default_factory=utc_now)

@@ -95,14 +95,36 @@ class Dispatcher:
 
         A plugin's failure becomes a spoken reply; the host has told of it.
         """
-        intent: Intent | None = None
         try:
             intent = await self.recognize(transcript, turn)
-            reply = await self._understanding.handle(intent, turn) if intent is not None else None
         except AuricleError as error:
-            _LOG.debug("dispatch: %s", error)
-            return intent, Reply(self._say(WENT_WRONG), handled_by=intent.plugin if intent is not None else "")
-        return intent, reply or Reply(self._say(NOT_UNDERSTOOD), understood=False)
+            return None, self.excuse(error)
+        return intent, await self.act(intent, turn) if intent is not None else self.not_understood()
+
+    async def act(self, intent: Intent, turn: Turn) -> Reply:
+        """Let the plugins handle an intent; a failure becomes a spoken reply."""
+        try:
+            reply = await self._understanding.handle(intent, turn)
+        except AuricleError as error:
+            return self.excuse(error, intent.plugin)
+        return reply or self.not_understood()
+
+    def not_understood(self) -> Reply:
+        return Reply(self._say(NOT_UNDERSTOOD), understood=False)
+
+    def excuse(self, error: AuricleError, plugin: str = "") -> Reply:
+        """The reply to a failure that the host has told of."""
+        _LOG.debug("dispatch: %s", error)
+        return Reply(self._say(WENT_WRONG), handled_by=plugin)
+
+    def sentences(self, language: str) -> Mapping[str, Sentences]:
+        """Plugin to its sentences, in `language` or the one that stands in for it."""
+        return self._sentences.get(self._known(language), {})
+
+    def renew(self, sentences: Mapping[str, Mapping[str, Sentences]]) -> None:
+        """Take other sentences: plugins came or went."""
+        self._sentences = sentences
+        self._built = {}
 
     def _grammar(self, language: str | None) -> "tuple[Grammar, NearMisses]":
         known = self._known(language)

@@ -203,6 +203,14 @@ class _Compiled:
                 pass
 
 
+def spellings(template: str) -> list[str]:
+    """Every way to say a template without slots; the template itself where it is broken."""
+    try:
+        return [text.strip() for text in islice(sample_sentence(parse_sentence(template)), MOST_MATCHES)]
+    except _BROKEN:
+        return [template]
+
+
 def _word_list(name: str, values: tuple[str, ...] | Mapping[str, object], language: str) -> SlotList:
     pairs = values.items() if isinstance(values, Mapping) else ((word, word) for word in values)
     words = [(wording.template(word, language), value) for word, value in pairs]

@@ -10,7 +10,7 @@ from auricle.model.events import ErrorRaised, Event, IntentHandled, StageChanged
 from auricle.model.intent import Intent, Reply, Transcript
 from auricle.model.speech import SpeechRequest, SpeechStatus
 from auricle.model.turn import Outcome, Stage, Turn
-from auricle.pipeline.dispatch import Dispatcher
+from auricle.pipeline.dialogue import Dialogue
 from auricle.pipeline.ears import Ears
 from auricle.pipeline.endpoint import EndpointRule, Hearing
 from auricle.pipeline.phrases import phrase
@@ -27,7 +27,7 @@ class Conversation:
     ears: Ears
     rule: EndpointRule
     transcriber: Transcriber
-    dispatcher: Dispatcher
+    dialogue: Dialogue
     speech: Speech
     language: str
     chimes: bool
@@ -85,7 +85,7 @@ class Conversation:
 
     async def understand(self, transcript: Transcript, turn: Turn) -> tuple[Intent | None, Reply]:
         """The intent and its reply; also what a typed command is answered with."""
-        intent, reply = await self.dispatcher.dispatch(transcript, turn)
+        intent, reply = await self.dialogue.respond(transcript, turn)
         self.publish(
             IntentHandled(
                 turn=turn.id,

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from auricle.api import Event, Intent, PluginContext, Question, Transcript, Turn
 from auricle.host import PluginHost, PluginStatus
+from auricle.pipeline.dialogue import Dialogue
 from auricle.pipeline.dispatch import Dispatcher
 from auricle.settings import Plugins
 from auricle.testing.house import ScriptedHouse, ScriptedTopics
@@ -161,7 +162,7 @@ class Harness:
             near_miss=self._near_miss,
             language=self._language,
         )
-        self._respond = self._dispatcher.dispatch
+        self._respond = Dialogue(self._dispatcher, language=self._language, now=self.now).respond
         self._host.attach(self.house, ScriptedTopics(self.house))
         await self._host.startup()
 
