@@ -125,6 +125,7 @@ class Dispatcher:
         """Take other sentences: plugins came or went."""
         self._sentences = sentences
         self._built = {}
+        self._standings = {}
 
     def _grammar(self, language: str | None) -> "tuple[Grammar, NearMisses]":
         known = self._known(language)
