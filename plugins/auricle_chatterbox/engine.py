@@ -1,5 +1,6 @@
 """The engine itself: only its own process imports this."""
 
+import gc
 import logging
 import math
 import os
@@ -19,10 +20,12 @@ from auricle.api import (
     AudioFrame,
     BadRequest,
     EngineError,
+    EngineOutOfMemory,
     EngineUnavailable,
     SynthesisRequest,
     TtsEngine,
     Voice,
+    engine_fault,
 )
 from auricle_chatterbox import LANGUAGES, ChatterboxConfig
 from auricle_chatterbox.checkpoint import identity, locate
@@ -31,7 +34,7 @@ from auricle_chatterbox.models import Abandoned, Conditionals, Model, pick_devic
 from auricle_chatterbox.parameters import SEEDS, Parameters, settle
 from auricle_chatterbox.sound import faded, trimmed
 from auricle_chatterbox.voices import OWN_VOICE, Clip, find_clips, prepared_file
-from auricle_chatterbox.wording import pieces, spoken
+from auricle_chatterbox.wording import halves, pieces, spoken
 
 LONGEST_TEXT = 20_000
 """Characters of one request."""
@@ -61,9 +64,9 @@ class ChatterboxEngine(TtsEngine):
             )
         if not os.environ.get("OMP_NUM_THREADS"):
             # Threads that wait for each other spin: beside a busy core, two are many times slower than one.
-            torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
+            torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // 2))
         folder = locate(config.model, config.checkpoint)
-        device = pick_device(config.device)
+        self.device = device = pick_device(config.device)
         self._clips = {clip.name: clip for clip in find_clips(config.voices_dir)}
         self._model = self._make(folder, device)
         self._identity = f"{identity(config.model, folder)} {self._model.preparation}"
@@ -128,6 +131,24 @@ class ChatterboxEngine(TtsEngine):
             at += len(pcm) // 2
 
     def _piece(self, text: str, voice: Conditionals, language: str, parameters: Parameters) -> FloatArray:
+        """Out of memory is tried once more, in two halves, after all that is free was given back.
+
+        Raises EngineOutOfMemory when that does not fit either, EngineError when no attempt can be played.
+        """
+        try:
+            return self._attempted(text, voice, language, parameters)
+        except torch.OutOfMemoryError as error:
+            _log.warning("Chatterbox is out of memory on %s, trying again with less: %s", self.device, error)
+        # Not in the handler: the traceback holds what has to go.
+        _free()
+        try:
+            return np.concatenate([self._attempted(part, voice, language, parameters) for part in halves(text)])
+        except torch.OutOfMemoryError:
+            _log.warning("Chatterbox is out of memory on %s once more", self.device)
+        _free()
+        raise EngineOutOfMemory(f"Chatterbox is out of memory on {self.device}: the model turbo takes the least")
+
+    def _attempted(self, text: str, voice: Conditionals, language: str, parameters: Parameters) -> FloatArray:
         """The best of the attempts. Raises EngineError when none can be played."""
         model = self._loaded()
         seed = secrets.randbelow(SEEDS) if parameters.seed is None else parameters.seed
@@ -146,6 +167,8 @@ class ChatterboxEngine(TtsEngine):
             except Abandoned:
                 raise
             except (EngineError, RuntimeError, IndexError, ValueError) as error:
+                if engine_fault(error) is not None:
+                    raise  # another seed does not help
                 last = f"{type(error).__name__}: {error}"
             else:
                 fault = judge(samples, model.codes, len(text))
@@ -244,3 +267,9 @@ class ChatterboxEngine(TtsEngine):
     def _note(parameters: Parameters) -> None:
         for note in parameters.notes:
             _log.warning("%s", note)
+
+
+def _free() -> None:
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

@@ -13,6 +13,7 @@ LONGEST = 220
 """Characters of a piece; beyond 350 the model babbles, beyond 40 s it is cut off."""
 FEWEST_WORDS = 3
 """Shorter pieces are said with a neighbour: alone, the model makes things up."""
+_SPACE = re.compile(r"\s+")
 _UNSPOKEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _PICTOGRAPHS = 0x2190
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|(?<=[。！？])")
@@ -40,6 +41,17 @@ def pieces(text: str, *, longest: int = LONGEST) -> list[str]:
             else:
                 found.append(part)
     return found
+
+
+def halves(text: str) -> list[str]:
+    """A piece as two of about the same length, cut at a clause if one ends near the middle, else between words."""
+    middle = len(text) / 2
+    for pattern in (_CLAUSE_END, _SPACE):
+        cuts = [cut.end() for cut in pattern.finditer(text) if len(text) / 4 <= cut.start() <= len(text) * 3 / 4]
+        if cuts:
+            cut = min(cuts, key=lambda end: abs(end - middle))
+            return [text[:cut].strip(), text[cut:].strip()]
+    return [text]
 
 
 def _belongs(before: str, part: str, longest: int) -> bool:

@@ -52,6 +52,7 @@ class FasterWhisperEngine(WhisperEngine):
                 f"Whisper model {folder} cannot be used on {self._config.device} with compute_type "
                 f"{self._config.compute_type!r}: {error}"
             ) from error
+        self.device = self._config.device
         self._mel = LogMel(self._model.n_mels)
         self._end = self._token("<|endoftext|>")
         hush = np.random.default_rng(0).normal(0.0, 0.01, INBOUND_RATE_HZ).astype(np.float32)

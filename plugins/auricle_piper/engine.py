@@ -35,6 +35,8 @@ Phonemes = list[str]
 class PiperEngine(TtsEngine):
     """Piper voices on onnxruntime. One request at a time."""
 
+    device = "cpu"
+
     def __init__(self, config: PiperConfig) -> None:
         self._config = config
         self._loaded: OrderedDict[str, PiperVoice] = OrderedDict()

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 import transformers
 
-from auricle.api import INBOUND_RATE_HZ, EngineError, EngineUnavailable
+from auricle.api import INBOUND_RATE_HZ, EngineError, EngineOutOfMemory, EngineUnavailable
 from auricle_whisper import WhisperConfig
 from auricle_whisper.checkpoint import checkpoint_folder, chosen_device, chosen_dtype, load_model, quantise
 from auricle_whisper.network import Network, Said
@@ -21,6 +21,9 @@ from auricle_whisper_core import (
     Decoded,
     FloatArray,
     WhisperEngine,
+    context_of,
+    halves,
+    joined,
     threads,
     token_budget,
 )
@@ -55,6 +58,7 @@ class TransformersWhisper(WhisperEngine):
                 f"Whisper checkpoint {folder} cannot be used on {self._device} with {dtype}: {error}"
             ) from error
         int8 = self._config.int8 and self._device == "cpu" and dtype == torch.float32 and quantise(model)
+        self.device = self._device
         self._features = processor.feature_extractor
         self._tokenizer = processor.tokenizer
         self._vocabulary: dict[str, int] = self._tokenizer.get_vocab()
@@ -92,7 +96,7 @@ class TransformersWhisper(WhisperEngine):
         self._free()
 
     def decode(self, samples: FloatArray, context: int, language: str | None) -> tuple[Decoded, str]:
-        """Out of memory is tried once more after all that is free was given back; then it is an EngineError."""
+        """Out of memory is tried once more with less, after all that is free was given back; then EngineOutOfMemory."""
         try:
             return self._decode(samples, context, language)
         except torch.OutOfMemoryError as error:
@@ -100,15 +104,24 @@ class TransformersWhisper(WhisperEngine):
         # Not in the handler: the traceback holds what has to go.
         self._free()
         try:
-            return self._decode(samples, context, language)
+            return self._decode_less(samples, context, language)
         except torch.OutOfMemoryError:
             _log.warning("Whisper is out of memory on %s once more", self._device)
         self._free()
-        raise EngineError(
+        raise EngineOutOfMemory(
             f"Whisper is out of memory on {self._device}: set [stt] model to a smaller one, or "
-            '[engines.whisper] device = "cpu"',
-            code="out_of_memory",
+            '[engines.whisper] device = "cpu"'
         )
+
+    def _decode_less(self, samples: FloatArray, context: int, language: str | None) -> tuple[Decoded, str]:
+        """With the shortest context that holds the sound; if that is not shorter than before, in two halves."""
+        least = context_of(len(samples) / INBOUND_RATE_HZ)
+        if least < context or least == LEAST_CONTEXT:
+            return self._decode(samples, least, language)
+        first, second = halves(samples)
+        begun, spoken = self._decode(first, context_of(len(first) / INBOUND_RATE_HZ), language)
+        ended, _ = self._decode(second, context_of(len(second) / INBOUND_RATE_HZ), spoken)
+        return joined(begun, ended), spoken
 
     def _decode(self, samples: FloatArray, context: int, language: str | None) -> tuple[Decoded, str]:
         if not np.isfinite(samples).all():

@@ -13,9 +13,9 @@ from auricle_whisper_core.decoding import (
     token_budget,
 )
 from auricle_whisper_core.engine import SURE_LANGUAGE, WhisperEngine
-from auricle_whisper_core.judge import NO_SPEECH, Decoded, Verdict, hopeless, judge
+from auricle_whisper_core.judge import NO_SPEECH, Decoded, Verdict, hopeless, joined, judge
 from auricle_whisper_core.mel import HOP_SAMPLES, FloatArray, LogMel
-from auricle_whisper_core.windows import LONGEST, growing_windows, windows
+from auricle_whisper_core.windows import LONGEST, growing_windows, halves, windows
 
 __all__ = [
     "FULL_CONTEXT",
@@ -35,7 +35,9 @@ __all__ = [
     "WhisperEngine",
     "context_of",
     "growing_windows",
+    "halves",
     "hopeless",
+    "joined",
     "judge",
     "loud_enough",
     "threads",

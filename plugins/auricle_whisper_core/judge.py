@@ -68,6 +68,19 @@ def hopeless(decoded: Decoded) -> bool:
     return looped or compression(decoded.text) > LOOP_COMPRESSION
 
 
+def joined(first: Decoded, second: Decoded) -> Decoded:
+    """Of two halves of a window that were decoded one after the other."""
+    tokens = first.tokens + second.tokens
+    weighted = first.logprob * first.tokens + second.logprob * second.tokens
+    return Decoded(
+        text=f"{first.text} {second.text}".strip(),
+        logprob=weighted / tokens if tokens else 0.0,
+        no_speech=min(first.no_speech, second.no_speech),
+        tokens=tokens,
+        cut=first.cut or second.cut,
+    )
+
+
 def plain_words(text: str) -> list[str]:
     """Lower case, no punctuation but apostrophes."""
     return re.findall(r"\w+(?:'\w+)*", text.lower())

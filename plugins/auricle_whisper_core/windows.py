@@ -58,6 +58,13 @@ def growing_windows(frames: Iterable[AudioFrame], growth: bool) -> Iterator[tupl
         yield _samples(held), True
 
 
+def halves(samples: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Two parts, cut at the quietest third of a second of the middle half. samples: a second of them at least."""
+    quarter = len(samples) // 4
+    cut = _quietest(samples[: len(samples) - quarter], quarter)
+    return samples[:cut], samples[cut:]
+
+
 def _samples(pcm: bytearray) -> FloatArray:
     whole = len(pcm) // 2 * 2
     return np.frombuffer(bytes(pcm[:whole]), dtype="<i2").astype(np.float32) / 32768.0
@@ -69,8 +76,8 @@ def _power(samples: FloatArray) -> npt.NDArray[np.float32]:
     return np.asarray((steps**2).mean(axis=1), dtype=np.float32)
 
 
-def _quietest(samples: FloatArray) -> int:
-    """Middle of the quietest third of a second between `_EARLIEST` and the end."""
+def _quietest(samples: FloatArray, earliest: int = _EARLIEST) -> int:
+    """Middle of the quietest third of a second between `earliest` and the end."""
     spread = 6
-    smooth = np.convolve(_power(samples[_EARLIEST:]), np.ones(spread), mode="valid")
-    return _EARLIEST + (int(smooth.argmin()) + spread // 2) * _STEP
+    smooth = np.convolve(_power(samples[earliest:]), np.ones(spread), mode="valid")
+    return earliest + (int(smooth.argmin()) + spread // 2) * _STEP

@@ -144,7 +144,9 @@ class TestOnTinyModels:
             "after that": 40,
             "multilingual again": [True, True],
             "analyzer hooks left": 0,
-            "out of memory, then well": ["EngineError", 40],
+            "out of memory once": 2,
+            "wrecked": "EngineWrecked after 1 attempt",
+            "out of memory, then well": ["EngineOutOfMemory", 40],
         }
 
 
@@ -155,7 +157,7 @@ from auricle_chatterbox import ChatterboxConfig
 from auricle_chatterbox.models import Abandoned, Model
 from auricle_chatterbox.parameters import settle
 from auricle_chatterbox.tiny import shrunk, TinyChatterbox
-from auricle.api import EngineError, SynthesisRequest
+from auricle.api import EngineError, SynthesisRequest, engine_fault
 
 def load(name):
     with shrunk(name):
@@ -201,6 +203,32 @@ def fault(module, arguments, result):
         failures[0] -= 1
         raise torch.OutOfMemoryError("CUDA out of memory (injected)")
 
+spoken = []
+speak_one = engine._model.speak
+
+def speak_and_note(text, *arguments, **keywords):
+    spoken.append(text)
+    return speak_one(text, *arguments, **keywords)
+
+engine._model.speak = speak_and_note
+failures[0] = 1
+hook = engine._model._model.t3.speech_head.register_forward_hook(fault)
+list(engine.synthesize(SynthesisRequest("The weather is nice today.")))
+found["out of memory once"] = len(spoken) - 1
+hook.remove()
+
+def wreck(module, arguments, result):
+    raise RuntimeError("CUDA error: device-side assert triggered")
+
+spoken.clear()
+hook = engine._model._model.t3.speech_head.register_forward_hook(wreck)
+try:
+    list(engine.synthesize(SynthesisRequest("How do you do?")))
+except RuntimeError as error:
+    found["wrecked"] = f"{type(engine_fault(error)).__name__} after {len(spoken)} attempt"
+hook.remove()
+
+failures[0] = 2
 engine._model._model.s3gen.flow.register_forward_hook(fault)
 hook = engine._model._model.t3.speech_head.register_forward_hook(fault)
 try:

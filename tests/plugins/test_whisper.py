@@ -201,6 +201,32 @@ class TestFaults:
         assert heard(float32, samples) == "stop the music"
         assert float32.decode(samples.astype(np.float32) / 32768, 1_500, "en") == before
 
+    def test_a_long_piece_that_does_not_fit_is_heard_in_halves(
+        self, float32: TransformersWhisper, speak: Speak
+    ) -> None:
+        texts = ("The kitchen light is on.", "The washing machine has finished.", "It is raining in the garden.")
+        quiet = np.zeros(24_000, np.int16)
+        samples = np.concatenate([part for text in texts * 2 for part in (speak(text), quiet)])
+        assert len(samples) > 11 * 16_000
+        contexts: list[int] = []
+        encode = float32.network.encode
+
+        def noted(features: torch.Tensor) -> torch.Tensor:
+            contexts.append(features.shape[-1] // 2)
+            return encode(features)
+
+        float32.network.encode = noted  # type: ignore[method-assign]
+        try:
+            whole = heard(float32, samples)
+            assert len(contexts) == 1
+            self.failing(float32, "model.encoder.layers.1", times=1)
+            contexts.clear()
+            assert heard(float32, samples) == whole
+        finally:
+            del float32.network.encode
+        assert len(contexts) == 3
+        assert max(contexts[1:]) < contexts[0]
+
     @pytest.mark.parametrize("broken", [np.nan, np.inf])
     def test_sound_that_is_no_number_is_an_error(
         self, float32: TransformersWhisper, samples: Samples, broken: float
