@@ -1,5 +1,6 @@
 """The command line: what it answers, with which exit status, and how light it is."""
 
+import asyncio
 import importlib.util
 import json
 import os
@@ -14,6 +15,7 @@ import pytest
 
 from auricle import __version__
 from auricle.cli.main import COMMANDS, main
+from support.engine_parts import EngineParts
 from support.golden import Golden
 
 TEXT = '[site]\nname = "Kitchen"\n[mqtt]\npassword = "hunter2"\n'
@@ -241,6 +243,32 @@ def test_engines_are_listed(config: Path, tmp_path: Path, capsys: pytest.Capture
     assert engines["microwakeword"]["interpreter"] == sys.executable
     assert main(["engines", "list", "--config", str(config)]) == 0
     assert capsys.readouterr().out.startswith("NAME ")
+
+
+async def test_what_a_running_engine_does_is_listed(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A worker under the name of a known engine, in the folder that a daemon would keep its sockets in."""
+    tmp_path.chmod(0o700)
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
+    folder = tmp_path / f"engines-{os.getpid()}-x"
+    folder.mkdir()
+    parts = EngineParts(folder)
+    worker = parts.worker("tts", name="piper", device="cpu")
+    try:
+        await worker.start()
+        listing = ["engines", "list", "--config", str(config)]
+        assert await asyncio.to_thread(main, [*listing, "--json"]) == 0
+        engines = {engine["name"]: engine for engine in json.loads(capsys.readouterr().out)}
+        piper = engines["piper"]
+        assert (piper["state"], piper["pid"], piper["device"]) == ("running", worker.figures().pid, "cpu")
+        assert (piper["restarts"], piper["requests"], piper["rtf"]) == (0, 0, None)
+        assert piper["rss_mb"] > 5
+        assert (engines["chatterbox"]["pid"], engines["chatterbox"]["rtf"]) == (None, None)
+        assert await asyncio.to_thread(main, listing) == 0
+        assert "RSS MB" in capsys.readouterr().out.splitlines()[0]
+    finally:
+        await parts.close()
 
 
 def test_engine_names_and_uris_are_checked_before_loading(config: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,8 +10,12 @@ import psutil
 import pytest
 
 from auricle.api import EngineUnavailable, SynthesisRequest
+from auricle.app.loading import load_ahead
+from auricle.bus import EventBus
 from auricle.engines.fleet import Fleet
 from auricle.model.errors import ConfigError
+from auricle.model.events import SpeechChanged, WakeHeard
+from auricle.model.speech import SpeechStatus
 from auricle.settings import Stt, Tts
 from support.engine_parts import QUICK, EngineParts, speech, until
 from support.scripted_engines import spec
@@ -138,6 +142,27 @@ async def test_what_will_be_needed_is_loaded_ahead(make: Make) -> None:
     await fleet.start()
     fleet.prepare("stt")
     assert [worker.state for worker in fleet.workers()] == ["broken", "ready", "ready"]
+
+
+async def test_a_wake_word_loads_both_engines_and_queued_speech_the_one_that_speaks(make: Make) -> None:
+    fleet = make(ears={"unload_after_s": 1.0}, mouth={"unload_after_s": 1.0})
+    await fleet.start()
+    bus = EventBus()
+    loading = asyncio.create_task(load_ahead(bus, fleet))
+
+    def states() -> list[str]:
+        return [worker.state for worker in fleet.workers()]
+
+    try:
+        await until(lambda: states() == ["unloaded", "unloaded"])
+        bus.publish(SpeechChanged(id="x", status=SpeechStatus.QUEUED, text="Hello."))
+        await until(lambda: states()[1] == "ready")
+        assert states()[0] == "unloaded"
+        bus.publish(WakeHeard(turn="t", wake_word="hey_jarvis", score=0.99, sample=1))
+        await until(lambda: states()[0] == "ready")
+    finally:
+        loading.cancel()
+        await asyncio.gather(loading, return_exceptions=True)
 
 
 async def test_the_next_engine_starts_when_the_first_cannot_load(make: Make) -> None:

@@ -14,7 +14,11 @@ class Stt(Section, frozen=True, kw_only=True):
         "faster_whisper"
     )
     model: Annotated[
-        str, Meta(description="The engine's model: a name or a folder; empty is the engine's default.")
+        str,
+        Meta(
+            description="The engine's model: a folder, or the name of a pulled one, such as base.en (`auricle models "
+            "list`); empty is the engine's default."
+        ),
     ] = ""
     language: Annotated[
         str | tuple[str, ...],
