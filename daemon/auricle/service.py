@@ -2,21 +2,27 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from uuid import uuid4
 
 from auricle.bus import EventBus
+from auricle.ledger import Ledger
 from auricle.logs import turn_in_hand
+from auricle.model.audio import OUTBOUND_RATE_HZ
 from auricle.model.errors import AuricleError, BadRequest
 from auricle.model.events import ErrorRaised, Event, MuteSet, StopAsked, VoiceSet, VolumeSet, WakeHeard
 from auricle.model.intent import Transcript
 from auricle.model.speech import SpeechRequest
 from auricle.model.turn import Outcome, Turn
 from auricle.pipeline.ears import Ears
+from auricle.pipeline.files import inbound_of
 from auricle.pipeline.speak import Speech, SpeechTicket
 from auricle.pipeline.turn import Conversation
 from auricle.pipeline.wake import WakeHit
+from auricle.pipeline.wav import wav_file
 from auricle.ports import Store
 from auricle.settings import Site
 from auricle.status import Status, reduce
@@ -25,6 +31,8 @@ _LOG = logging.getLogger(__name__)
 _LONGEST_COMMAND = 4096
 ANSWER_PATIENCE_S = 8.0
 """How long the microphone stays open for an answer that does not begin."""
+_ASIDE = 2
+"""Requests for synthesis or transcription that are done at a time, beside the turns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +49,27 @@ class AskResult:
 class Assistant:
     """Everything happens on the event loop."""
 
-    def __init__(self, site: Site, bus: EventBus, store: Store, status: Status, *, follow_up_s: float = 0.0) -> None:
-        """follow_up_s: how long the microphone stays open after an answered turn; 0 is not at all."""
+    def __init__(
+        self,
+        site: Site,
+        bus: EventBus,
+        store: Store,
+        status: Status,
+        *,
+        follow_up_s: float = 0.0,
+        ledger: Ledger | None = None,
+    ) -> None:
+        """follow_up_s: how long the microphone stays open after an answered turn; 0 is not at all.
+
+        ledger: where accepted requests are written down; without it they go with the daemon.
+        """
         self.site = site
         self.bus = bus
         self._store = store
+        self.ledger = ledger
+        self.resumed: list[tuple[SpeechTicket, str]] = []
+        """What an earlier run accepted, with who waits for it."""
+        self._aside = asyncio.Semaphore(_ASIDE)
         self._status = status
         self._follow_up_s = follow_up_s
         self._turn: tuple[Turn, asyncio.Task[Outcome]] | None = None
@@ -80,8 +104,45 @@ class Assistant:
         self.bus.publish(event)
 
     def submit(self, request: SpeechRequest) -> SpeechTicket:
-        """Accept something to say. Raises BadRequest, QueueFull."""
+        """Something to say that goes with the daemon, should it end. Raises BadRequest, QueueFull."""
         return self._speech.submit(request)
+
+    async def accept(self, request: SpeechRequest, origin: str = "", message: str | None = None) -> SpeechTicket:
+        """Accept something to say; when this returns it survives a crash. Raises BadRequest, QueueFull, AuricleError.
+
+        origin: who waits for the end of it, in the caller's own words; `resumed` has it after a restart. message: the
+        name of the message that brought it, for `id_of`.
+        """
+        return await self._speech.accept(request, origin, message)
+
+    async def id_of(self, message: str) -> str | None:
+        """The id of the request that a message brought which comes again."""
+        return None if self.ledger is None else await self.ledger.id_of(message)
+
+    async def resume(self) -> None:
+        """Queue what an earlier run accepted and did not finish, in its order."""
+        if self.ledger is None:
+            return
+        now_s = time.time()
+        for kept in await self.ledger.open_requests():
+            if kept.begun:
+                _LOG.info("speech %s had begun when the daemon ended, and is said again", kept.request.id)
+            ticket = self._speech.resume(kept.request, waited_s=max(0.0, now_s - kept.accepted_at))
+            self.resumed.append((ticket, kept.origin))
+
+    async def synthesize(self, request: SpeechRequest) -> bytes:
+        """Return a WAV file (24 kHz, 16-bit, mono) of a request; nothing is played. Raises BadRequest, EngineError."""
+        if not request.text.strip():
+            raise BadRequest("text: there is nothing to say", field="text", id=request.id)
+        async with self._aside, aclosing(self._speech.synthesize(request)) as frames:
+            return wav_file(b"".join([frame.pcm async for frame in frames]), OUTBOUND_RATE_HZ)
+
+    async def transcribe(self, sound: bytes, *, language: str | None = None) -> tuple[Transcript, float]:
+        """Return what is said in a WAV or FLAC file, and its length in seconds. Raises BadRequest, EngineError."""
+        frames = await asyncio.to_thread(inbound_of, sound)
+        async with self._aside:
+            transcript = await self._house.transcriber.transcribe_frames(frames, language)
+        return transcript, sum(frame.seconds for frame in frames)
 
     async def ask(
         self, text: str, *, id: str | None = None, language: str | None = None, speak: bool = False

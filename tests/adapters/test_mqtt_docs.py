@@ -27,7 +27,7 @@ def test_every_field_is_in_the_page(kind: type[msgspec.Struct]) -> None:
 
 async def test_every_topic_that_is_taken_is_in_the_page() -> None:
     topics = Requests(ScriptedAssistant(), "<prefix>", "T").topics
-    assert len(topics) == 8
+    assert len(topics) == 10
     assert [topic for topic in topics if f"`{topic}`" not in PAGE] == []
 
 
@@ -35,7 +35,7 @@ async def test_every_topic_that_is_taken_is_in_the_page() -> None:
     "topic",
     [
         *"availability state info mute volume voice wake partial".split(),
-        *"transcript intent speech timer quality error".split(),
+        *"transcript intent speech timer event quality error".split(),
     ],
 )
 def test_every_topic_that_is_sent_is_in_the_page(topic: str) -> None:

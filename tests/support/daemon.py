@@ -86,6 +86,14 @@ class RunningDaemon:
                 raise AssertionError(f"the daemon did not get ready\n{self.story()}")
             time.sleep(0.05)
 
+    def kill_and_start(self) -> None:
+        """As a crash and systemd would; returns at once."""
+        children = self.workers()
+        self.process.kill()
+        self.process.wait()
+        psutil.wait_procs(children, timeout=10)
+        self.process = self._spawn()
+
     def story(self) -> str:
         events = "\n".join(f"{topic}: {payload}" for topic, payload in self.events[-25:])
         return f"last events:\n{events}\nlog:\n{self.log_path.read_text()[-4000:]}"

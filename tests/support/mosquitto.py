@@ -91,6 +91,8 @@ class Mosquitto:
     username: str | None = None
     password: str | None = None
     ca: Path | None = None
+    persistent: bool = False
+    """Whether it knows, after a clean restart, what it knew before."""
 
     def start(self) -> None:
         lines = [f"listener {self.port} 127.0.0.1", *self.lines]
@@ -100,7 +102,8 @@ class Mosquitto:
         lines += [
             "user root",
             "set_tcp_nodelay true",
-            "persistence false",
+            f"persistence {str(self.persistent).lower()}",
+            f"persistence_location {self.folder}/",
             "log_type all",
             f"log_dest file {self.folder / 'mosquitto.log'}",
         ]

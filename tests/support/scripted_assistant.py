@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from auricle.bus import EventBus
+from auricle.ledger import Ledger
 from auricle.model.errors import AuricleError, QueueFull
 from auricle.model.events import (
     Event,
@@ -16,6 +17,7 @@ from auricle.model.events import (
     VoiceSet,
     VolumeSet,
 )
+from auricle.model.intent import Transcript
 from auricle.model.speech import SpeechRequest, SpeechStatus
 from auricle.model.turn import Outcome, Stage
 from auricle.status import Status, reduce
@@ -61,6 +63,8 @@ class ScriptedAssistant:
         self.hears = "turn on the light"
         self.think = asyncio.Event()
         self.think.set()
+        self.ledger: Ledger | None = None
+        self.resumed: list[tuple[ScriptedTicket, str]] = []
         self.description: dict[str, object] = {"version": "1.2.3", "voices": ["amy"]}
 
     def publish(self, event: Event) -> None:
@@ -77,6 +81,18 @@ class ScriptedAssistant:
         if self.at_once:
             self.finish(request.id)
         return ticket
+
+    async def accept(self, request: SpeechRequest, origin: str = "", message: str | None = None) -> ScriptedTicket:
+        return self.submit(request)
+
+    async def id_of(self, message: str) -> str | None:
+        return None
+
+    async def synthesize(self, request: SpeechRequest) -> bytes:
+        return b"RIFF" + request.text.encode()
+
+    async def transcribe(self, sound: bytes, *, language: str | None = None) -> tuple[Transcript, float]:
+        return Transcript(self.hears, language="en", confidence=0.9), 1.5
 
     def finish(self, id: str, status: SpeechStatus = SpeechStatus.FINISHED, reason: str | None = None) -> None:
         ticket = self.waiting.pop(id)

@@ -2,27 +2,35 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+
+import msgspec
 
 from auricle.adapters import mqtt_payloads as payloads
 from auricle.adapters.mqtt_assistant import Assistant
 from auricle.adapters.mqtt_link import Link
 from auricle.adapters.mqtt_messages import Outgoing
-from auricle.adapters.mqtt_serving import Requests, is_publishable
+from auricle.adapters.mqtt_serving import ADAPTER, Requests, is_publishable
 from auricle.bus import Subscription
+from auricle.ledger import Ledger
 from auricle.model.errors import BadRequest, ConfigError, NotConnected, QueueFull
-from auricle.model.events import ComponentChanged, ErrorRaised, Event, Lagged
+from auricle.model.events import ComponentChanged, ErrorRaised, Event, Lagged, SpeechChanged
 from auricle.settings import Mqtt, Site
 from auricle.status import reduce
 
 _LOG = logging.getLogger(__name__)
 _EVENTS = 1024
 _DRAIN_S = 1.0
+_ROOM_S = 0.05
 _UNREPEATED = ("state", "info")
 """Sent again only when they change."""
 _BRIEF = ("partial",)
 """Sent at QoS 0: the next one makes up for a lost one."""
+_LASTING = ("transcript", "intent", "speech")
+"""Kept while the broker is away; of speech only how it ended."""
+_MIRRORED = ("wake", "partial", "transcript", "intent", "speech", "timer")
+"""Sent on `event` too, as Home Assistant's event entity takes it."""
 
 
 class MqttAdapter:
@@ -41,7 +49,7 @@ class MqttAdapter:
         self._on_change = on_change
         prefix = settings.topic_prefix.rstrip("/")
         self._root = f"{prefix}/{site.id}"
-        self._requests = Requests(assistant, prefix, self._root)
+        self._requests = Requests(assistant, prefix, self._root, self._keep)
         self._link = Link(
             settings,
             client_id=settings.client_id or f"auricle-{site.id}",
@@ -52,6 +60,9 @@ class MqttAdapter:
         self._status = assistant.status
         self._sent: dict[str, bytes] = {}
         self._lost = 0
+        self._behind = True
+        """Whether kept messages go out before new ones of their kind."""
+        self._catching_up: asyncio.Task[None] | None = None
         self._tasks: tuple[asyncio.Task[None], ...] = ()
         self._subscribed = ExitStack()
         self._subscription: Subscription | None = None
@@ -79,6 +90,9 @@ class MqttAdapter:
         requests.cancel()
         await asyncio.wait({events, requests}, timeout=_DRAIN_S)
         events.cancel()
+        if self._catching_up is not None:
+            self._catching_up.cancel()
+            await asyncio.gather(self._catching_up, return_exceptions=True)
         await asyncio.gather(events, requests, return_exceptions=True)
         self._subscribed.close()
         self._subscription = None
@@ -109,6 +123,15 @@ class MqttAdapter:
             self._send(message)
         self._send_info()
         self._send(payloads.Message("availability", payloads.ONLINE, retain=True))
+        if self._assistant.ledger is not None:
+            if self._catching_up is not None:
+                self._catching_up.cancel()
+            self._catching_up = asyncio.create_task(self._catch_up(self._assistant.ledger), name="mqtt catch up")
+
+    def link_unsent(self, messages: Sequence[Outgoing]) -> None:
+        for message in messages:
+            if message.topic.removeprefix(f"{self._root}/") in _LASTING or message.correlation is not None:
+                self._keep(message)
 
     def link_changed(self, ok: bool, detail: str) -> None:
         self._on_change(ComponentChanged(component="broker", ok=ok, detail=detail, essential=False))
@@ -132,20 +155,50 @@ class MqttAdapter:
             self._status = self._assistant.status
         else:
             self._status = reduce(self._status, event)
+        final = not isinstance(event, SpeechChanged) or event.status.final
         for message in payloads.encode(event, self._status):
-            self._send(message)
+            lasting = message.topic in _LASTING and final
+            self._send(message, lasting=lasting)
+            if message.topic in _MIRRORED:
+                self._send(payloads.mirrored(message))
         if isinstance(event, ComponentChanged):
             self._send_info()
+
+    async def _catch_up(self, ledger: Ledger) -> None:
+        """Send what was kept while the broker was away, in its order, before anything new of that kind."""
+        self._behind = True
+        while waiting := await ledger.waiting(ADAPTER):
+            for number, body in waiting:
+                message = msgspec.json.decode(body, type=Outgoing)
+                while not self._link.send(message):
+                    if not self._link.ready:
+                        return  # the next connection goes on from here
+                    await asyncio.sleep(_ROOM_S)
+                await ledger.delivered(ADAPTER, number)
+        self._behind = False
+
+    def _keep(self, message: Outgoing) -> bool:
+        ledger = self._assistant.ledger
+        if ledger is None:
+            return False
+        self._behind = True
+        ledger.keep(ADAPTER, msgspec.json.encode(message))
+        return True
 
     def _send_info(self) -> None:
         self._send(payloads.Message("info", self._assistant.describe(), retain=True))
 
-    def _send(self, message: payloads.Message) -> None:
+    def _send(self, message: payloads.Message, *, lasting: bool = False) -> None:
         payload = message.payload
         if message.topic in _UNREPEATED and self._sent.get(message.topic) == payload:
             return
         qos = 0 if message.topic in _BRIEF else 1
-        if self._link.send(Outgoing(f"{self._root}/{message.topic}", payload, qos, message.retain)):
+        outgoing = Outgoing(f"{self._root}/{message.topic}", payload, qos, message.retain)
+        if lasting and self._behind and self._keep(outgoing):
+            return
+        if self._link.send(outgoing):
             self._sent[message.topic] = payload
-        elif not message.retain:
+        elif lasting and self._keep(outgoing):
+            pass
+        elif not message.retain and message.topic != "event":
             self._lost += 1

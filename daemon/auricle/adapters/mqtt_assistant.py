@@ -1,9 +1,11 @@
 """What MQTT and `--events` use of `auricle.service.Assistant`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from auricle.bus import EventBus
+from auricle.ledger import Ledger
+from auricle.model.intent import Transcript
 from auricle.model.speech import SpeechRequest, SpeechStatus
 from auricle.status import Status
 
@@ -52,7 +54,19 @@ class Answered(Protocol):
 class Assistant(Observed, Protocol):
     """Every method may raise AuricleError."""
 
-    def submit(self, request: SpeechRequest) -> Ticket: ...
+    @property
+    def ledger(self) -> Ledger | None: ...
+
+    @property
+    def resumed(self) -> Sequence[tuple[Ticket, str]]: ...
+
+    async def accept(self, request: SpeechRequest, origin: str = "", message: str | None = None) -> Ticket: ...
+
+    async def id_of(self, message: str) -> str | None: ...
+
+    async def synthesize(self, request: SpeechRequest) -> bytes: ...
+
+    async def transcribe(self, sound: bytes, *, language: str | None = None) -> tuple[Transcript, float]: ...
 
     async def ask(
         self, text: str, *, id: str | None = None, language: str | None = None, speak: bool = False

@@ -225,6 +225,8 @@ class Connection:
                 connection=self._present,
                 response_topic=getattr(properties, "ResponseTopic", None),
                 correlation=getattr(properties, "CorrelationData", None),
+                again=message.dup,
+                expires_s=getattr(properties, "MessageExpiryInterval", None),
             )
         )
 

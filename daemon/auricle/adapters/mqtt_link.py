@@ -35,6 +35,9 @@ class Listener(Protocol):
 
     def link_changed(self, ok: bool, detail: str) -> None: ...
 
+    def link_unsent(self, messages: Sequence[Outgoing]) -> None:
+        """The connection ended before these were handed to the network."""
+
     def link_overflowed(self) -> None:
         """A request was dropped because too many wait; told once, until none waits any more."""
 
@@ -167,7 +170,10 @@ class Link:
             return f"the connection failed unexpectedly ({type(error).__name__}: {error})"
         finally:
             self._open = self._ready = False
+            unsent = [message for message in self._outbox if isinstance(message, Outgoing) and not message.retain]
             self._outbox.clear()
+            if unsent:
+                self._tell(self._listener.link_unsent, unsent)
 
     def _fall_back(self) -> bool:
         """Choose the protocol version of the next attempt; True when that attempt is to be made at once.

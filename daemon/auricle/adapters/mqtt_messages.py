@@ -16,6 +16,10 @@ class Incoming:
     """Stands for the connection that it came over: only there can it be acknowledged."""
     response_topic: str | None = None
     correlation: bytes | None = None
+    again: bool = False
+    """Whether the broker sends it another time, since the first was not acknowledged."""
+    expires_s: float | None = None
+    """MQTT 5's message expiry: so long it is of use, from its arrival on."""
 
 
 @dataclass(frozen=True, slots=True)

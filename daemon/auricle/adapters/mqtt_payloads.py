@@ -160,13 +160,25 @@ class StopAnswer(Payload, frozen=True, kw_only=True):
     cancelled: int
 
 
+class TranscriptAnswer(Payload, frozen=True, kw_only=True):
+    """The answer to `T/transcribe`."""
+
+    id: str
+    text: str
+    language: str | None
+    confidence: float | None
+    audio_s: float
+    latency_ms: float
+
+
 class SetAnswer(Payload, frozen=True, kw_only=True):
     """The answer to `T/mute/set`, `T/volume/set` and `T/voice/set`: what holds now."""
 
     value: str | int
 
 
-Answer = SpeechAnswer | ReplyAnswer | ListenAnswer | StopAnswer | SetAnswer
+Answer = SpeechAnswer | ReplyAnswer | ListenAnswer | StopAnswer | SetAnswer | TranscriptAnswer | bytes
+"""Bytes are a WAV file: the answer to `T/synthesize`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +257,11 @@ def encode(event: Event, status: Status) -> list[Message]:
     return []
 
 
+def mirrored(message: Message) -> Message:
+    """The same as a payload of Home Assistant's `event`: its kind as `event_type`, then its fields."""
+    return Message("event", {"event_type": message.topic, **msgspec.to_builtins(message.value, enc_hook=str)})
+
+
 def retained(status: Status) -> list[Message]:
     """Every retained view of `status`."""
     return [state_of(status), _mute(status), _volume(status), _voice(status)]
@@ -259,7 +276,9 @@ def error_of(event: ErrorRaised) -> Error:
 
 
 def to_json(value: object) -> bytes:
-    """A plugin's slots may hold anything: what JSON has no word for is sent as its text."""
+    """A plugin's slots may hold anything: what JSON has no word for is sent as its text. Bytes are sent as they are."""
+    if isinstance(value, bytes):
+        return value
     return msgspec.json.encode(value, enc_hook=str)
 
 

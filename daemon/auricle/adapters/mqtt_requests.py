@@ -3,6 +3,7 @@
 import difflib
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_type_hints
 from uuid import uuid4
 
@@ -14,6 +15,7 @@ from auricle.model.speech import Priority, SpeechRequest
 
 MAX_JSON_BYTES = 65_536
 MAX_TEXT_CHARACTERS = 4_096
+MAX_SOUND_BYTES = 10 * 1024 * 1024
 _MAX_NAME_CHARACTERS = 128
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _ID = re.compile(r"^[A-Za-z0-9_.:-]{1,128}\Z")
@@ -96,6 +98,23 @@ def parse_say(payload: bytes) -> SpeechRequest:
         expires_s=say.expires_s,
         engine=say.engine,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """`T/transcribe`: a WAV or FLAC file."""
+
+    file: bytes
+    id: str
+
+
+def parse_sound(payload: bytes) -> Sound:
+    """Raises BadRequest unless it begins as a WAV or FLAC file and is small enough."""
+    if len(payload) > MAX_SOUND_BYTES:
+        raise BadRequest(f"audio: at most {MAX_SOUND_BYTES} bytes fit, not {len(payload)}", field="audio")
+    if not (payload[:4] == b"fLaC" or (payload[:4] in (b"RIFF", b"RIFX", b"RF64") and payload[8:12] == b"WAVE")):
+        raise BadRequest("audio: a WAV or FLAC file fits; this is neither", field="audio")
+    return Sound(payload, str(uuid4()))
 
 
 def parse_ask(payload: bytes) -> Ask:

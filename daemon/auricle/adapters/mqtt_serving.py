@@ -1,9 +1,14 @@
 """Serving MQTT requests: parse, do, answer, acknowledge; one task each, one error event for what does not fit."""
 
 import asyncio
+import hashlib
 import logging
+import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import TypeVar
+
+import msgspec
 
 from auricle.adapters import mqtt_payloads as payloads
 from auricle.adapters import mqtt_requests as requests
@@ -23,14 +28,32 @@ _LONGEST_TURN_S = 300.0
 
 _Request = TypeVar("_Request")
 _Serve = Callable[[Incoming], Awaitable[None]]
+ADAPTER = "mqtt"
+"""Names this adapter in the ledger."""
+
+
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """Who waits for the end of an accepted request; kept with it over restarts."""
+
+    adapter: str = ADAPTER
+    topic: str
+    """Where the answer goes."""
+    correlation: bytes | None = None
 
 
 class Requests:
     """All that comes in for one site."""
 
-    def __init__(self, assistant: Assistant, prefix: str, root: str) -> None:
-        """root: `T`, the site's own topic below `prefix`."""
+    def __init__(
+        self,
+        assistant: Assistant,
+        prefix: str,
+        root: str,
+        keep: Callable[[Outgoing], bool] = lambda message: False,
+    ) -> None:
+        """root: `T`, the site's own topic below `prefix`. keep: takes an answer that cannot be sent now."""
         self._assistant = assistant
+        self._keep = keep
         self._root = root
         self._link: Link | None = None
         self._at_once: dict[str, _Serve] = {
@@ -39,13 +62,16 @@ class Requests:
             f"{root}/volume/set": self._route(requests.parse_volume, self._set_volume),
             f"{root}/voice/set": self._route(requests.parse_voice, self._set_voice),
         }
-        say = self._route(requests.parse_say, self._say, ack_early=True)
+        say = self._route(requests.parse_say, accept=self._accept)
         self._lasting: dict[str, _Serve] = {
             f"{root}/say": say,
             f"{prefix}/all/say": say,
             f"{root}/ask": self._route(requests.parse_ask, self._ask),
             f"{root}/listen": self._route(requests.parse_listen, self._listen),
+            f"{root}/synthesize": self._route(requests.parse_say, self._synthesize),
+            f"{root}/transcribe": self._route(requests.parse_sound, self._transcribe),
         }
+        self._asked: dict[str, asyncio.Future[payloads.ReplyAnswer]] = {}
         self._turns: dict[str, _OpenTurn] = {}
         self._open: set[asyncio.Task[None]] = set()
 
@@ -56,6 +82,8 @@ class Requests:
     async def serve(self, link: Link) -> None:
         """Take what comes over `link` until cancelled; what is in hand then is given up unacknowledged."""
         self._link = link
+        for ticket, origin in self._assistant.resumed:
+            self._wait_again(ticket, origin)
         try:
             while True:
                 self._begin(await link.take(), link)
@@ -90,11 +118,13 @@ class Requests:
     def _route(
         self,
         parse: Callable[[bytes], _Request],
-        do: Callable[[_Request], Awaitable[payloads.Answer]],
+        do: Callable[[_Request, Incoming], Awaitable[payloads.Answer]] | None = None,
         *,
-        ack_early: bool = False,
+        accept: Callable[[_Request, Incoming], Awaitable[Awaitable[payloads.Answer]]] | None = None,
     ) -> _Serve:
-        """ack_early: calling `do` has accepted the request, and what it returns may take long."""
+        """do: the work of a request, which is acknowledged once it is done. accept: makes it safe, after which it is
+        acknowledged; what it returns may take long.
+        """
 
         async def serve(incoming: Incoming) -> None:
             id: str | None = None
@@ -104,11 +134,14 @@ class Requests:
                     self._check_response_topic(incoming.response_topic)
                     request = parse(incoming.payload)
                     id = getattr(request, "id", None)
-                    answer = do(request)
-                    if ack_early:
+                    if accept is not None:
+                        answering = await accept(request, incoming)
                         self._ack(incoming)
                         acknowledged = True
-                    self._answer(incoming, await answer, id)
+                        answer = await answering
+                    elif do is not None:
+                        answer = await do(request, incoming)
+                    self._answer(incoming, answer, getattr(answer, "id", None) or id)
                 elif incoming.payload:
                     raise BadRequest(
                         "retain: a retained request would be done again at every start; publish it without retain, "
@@ -126,15 +159,55 @@ class Requests:
 
         return serve
 
-    def _say(self, request: SpeechRequest) -> Awaitable[payloads.Answer]:
-        return self._spoken(self._assistant.submit(request))
+    async def _accept(self, request: SpeechRequest, incoming: Incoming) -> Awaitable[payloads.Answer]:
+        """Safe on disk when it returns; a message that comes again is the request that it was the first time."""
+        message = _name_of(incoming)
+        if incoming.again and (known := await self._assistant.id_of(message)) is not None:
+            request = replace(request, id=known)
+        if incoming.expires_s is not None:
+            expires_s = min(incoming.expires_s, request.expires_s or incoming.expires_s)
+            request = replace(request, expires_s=expires_s)
+        topic = incoming.response_topic or f"{self._root}/response/{request.id}"
+        origin = msgspec.json.encode(Origin(topic=topic, correlation=incoming.correlation)).decode()
+        return self._spoken(await self._assistant.accept(request, origin, message))
+
+    def _wait_again(self, ticket: Ticket, origin: str) -> None:
+        """Answer, when it has ended, a request that an earlier run of the daemon accepted."""
+        try:
+            waiting = msgspec.json.decode(origin, type=Origin)
+        except msgspec.DecodeError:
+            return  # another adapter's
+        if waiting.adapter != ADAPTER:
+            return
+
+        async def answer() -> None:
+            self._send(waiting.topic, await self._spoken(ticket), waiting.correlation)
+
+        task = asyncio.create_task(answer(), name=f"mqtt answer {ticket.id}")
+        self._open.add(task)
+        task.add_done_callback(self._open.discard)
 
     async def _spoken(self, ticket: Ticket) -> payloads.Answer:
         async with asyncio.timeout(_LONGEST_WAIT_S):
             end = await ticket.done()
         return payloads.SpeechAnswer(id=ticket.id, status=end.status.value, reason=end.reason)
 
-    async def _ask(self, request: requests.Ask) -> payloads.Answer:
+    async def _ask(self, request: requests.Ask, incoming: Incoming) -> payloads.Answer:
+        """A request that names itself is done once, however often it comes."""
+        ledger, id = self._assistant.ledger, request.id or ""
+        if ledger is None or not _names_itself(incoming):
+            return await self._asked_now(request)
+        if (asked := self._asked.get(id)) is None:
+            if (kept := await ledger.answered("ask", id)) is not None:
+                return msgspec.json.decode(kept, type=payloads.ReplyAnswer)
+            if (asked := self._asked.get(id)) is None:
+                asked = self._asked[id] = asyncio.ensure_future(self._asked_now(request))
+                asked.add_done_callback(lambda _: self._asked.pop(id, None))
+        answer = await asyncio.shield(asked)
+        await ledger.answer("ask", id, payloads.to_json(answer).decode())
+        return answer
+
+    async def _asked_now(self, request: requests.Ask) -> payloads.ReplyAnswer:
         result = await self._assistant.ask(request.text, id=request.id, language=request.language, speak=request.speak)
         return payloads.ReplyAnswer(
             id=result.id,
@@ -144,7 +217,22 @@ class Requests:
             handled_by=result.handled_by,
         )
 
-    async def _listen(self, request: requests.Listen) -> payloads.Answer:
+    async def _synthesize(self, request: SpeechRequest, incoming: Incoming) -> payloads.Answer:
+        return await self._assistant.synthesize(request)
+
+    async def _transcribe(self, sound: requests.Sound, incoming: Incoming) -> payloads.Answer:
+        began_s = time.monotonic()
+        heard, audio_s = await self._assistant.transcribe(sound.file)
+        return payloads.TranscriptAnswer(
+            id=sound.id,
+            text=heard.text,
+            language=heard.language,
+            confidence=heard.confidence,
+            audio_s=round(audio_s, 3),
+            latency_ms=round(1000 * (time.monotonic() - began_s), 1),
+        )
+
+    async def _listen(self, request: requests.Listen, incoming: Incoming) -> payloads.Answer:
         id = request.id or ""
         if id in self._turns:
             raise BadRequest(f"id: a turn {id} is open already; give each one an id of its own", field="id", id=id)
@@ -156,18 +244,18 @@ class Requests:
             del self._turns[id]
         return payloads.ListenAnswer(id=id, outcome=outcome, text=turn.text)
 
-    async def _stop(self, request: requests.Stop) -> payloads.Answer:
+    async def _stop(self, request: requests.Stop, incoming: Incoming) -> payloads.Answer:
         return payloads.StopAnswer(id=request.id, cancelled=await self._assistant.stop(request.id))
 
-    async def _set_muted(self, muted: bool) -> payloads.Answer:
+    async def _set_muted(self, muted: bool, incoming: Incoming) -> payloads.Answer:
         self._assistant.set_muted(muted)
         return payloads.SetAnswer(value="ON" if muted else "OFF")
 
-    async def _set_volume(self, volume: int) -> payloads.Answer:
+    async def _set_volume(self, volume: int, incoming: Incoming) -> payloads.Answer:
         self._assistant.set_volume(volume)
         return payloads.SetAnswer(value=volume)
 
-    async def _set_voice(self, voice: str) -> payloads.Answer:
+    async def _set_voice(self, voice: str, incoming: Incoming) -> payloads.Answer:
         self._assistant.set_voice(voice)
         return payloads.SetAnswer(value=voice)
 
@@ -178,7 +266,7 @@ class Requests:
             if incoming.topic not in self._lasting:
                 return
             topic = f"{self._root}/response/{id}"
-        self._send(topic, answer, incoming)
+        self._send(topic, answer, incoming.correlation)
 
     def _refuse(self, incoming: Incoming, error: AuricleError, id: str | None) -> None:
         """One error event; who waits at a response topic reads the same there."""
@@ -187,11 +275,11 @@ class Requests:
         event = ErrorRaised(code=error.code, message=error.message, id=id)
         self._assistant.bus.publish(event)
         if incoming.response_topic is not None and not self._is_ours(incoming.response_topic):
-            self._send(incoming.response_topic, payloads.error_of(event), incoming)
+            self._send(incoming.response_topic, payloads.error_of(event), incoming.correlation)
 
-    def _send(self, topic: str, payload: payloads.Payload, incoming: Incoming) -> None:
-        message = Outgoing(topic, payloads.to_json(payload), correlation=incoming.correlation)
-        if self._link is not None and not self._link.send(message):
+    def _send(self, topic: str, payload: payloads.Answer | payloads.Payload, correlation: bytes | None) -> None:
+        message = Outgoing(topic, payloads.to_json(payload), correlation=correlation)
+        if self._link is not None and not self._link.send(message) and not self._keep(message):
             _LOG.warning("mqtt: an answer was lost, since the broker is away")
 
     def _ack(self, incoming: Incoming) -> None:
@@ -232,6 +320,17 @@ class _OpenTurn:
 def is_publishable(topic: str) -> bool:
     """Whether a message may be sent there: no wildcards, no NUL, not the broker's own `$` topics, not too long."""
     return bool(topic) and not topic.startswith("$") and not set("+#\0") & set(topic) and len(topic.encode()) <= 65_535
+
+
+def _name_of(incoming: Incoming) -> str:
+    """The same for a message that the broker sends again."""
+    named = f"{incoming.topic}\0{incoming.mid}\0".encode() + incoming.payload
+    return hashlib.sha256(named).hexdigest()
+
+
+def _names_itself(incoming: Incoming) -> bool:
+    """Whether the caller gave an id, and may so send the same request another time."""
+    return incoming.payload.lstrip()[:1] == b"{" and b'"id"' in incoming.payload
 
 
 async def _run(work: Awaitable[None]) -> None:

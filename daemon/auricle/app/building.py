@@ -47,7 +47,15 @@ def make_speech(
         language=config.site.language,
         loudness_lufs=config.tts.loudness_lufs or None,
     )
-    return Speech(fleet.tts, speaker, settings, queue_size=config.tts.queue, publish=assistant.publish, kept=kept)
+    return Speech(
+        fleet.tts,
+        speaker,
+        settings,
+        queue_size=config.tts.queue,
+        publish=assistant.publish,
+        kept=kept,
+        ledger=assistant.ledger,
+    )
 
 
 def make_conversation(

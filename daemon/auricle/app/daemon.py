@@ -22,6 +22,7 @@ from auricle.config import LoadedConfig, cache_dir, runtime_dir, state_dir
 from auricle.config.later import unused_keys
 from auricle.engines.fleet import Fleet
 from auricle.engines.identity import tts_identity
+from auricle.ledger import Ledger
 from auricle.model.errors import AuricleError
 from auricle.model.events import ComponentChanged, Event, QualityFound
 from auricle.model.turn import utc_now
@@ -75,12 +76,15 @@ class Daemon:
         self.bus = EventBus()
         self._store = SettingsStore(self._state / "auricle.sqlite")
         self._stack.callback(self._store.close)
+        ledger = Ledger(self._state / "requests.sqlite")
+        self._stack.callback(ledger.close)
         self.assistant = Assistant(
             config.site,
             self.bus,
             self._store,
             status_at_start(config, self._store),
             follow_up_s=config.listen.follow_up_s,
+            ledger=ledger,
         )
         self._systemd = Systemd(self.bus, lambda: self.assistant.status, [word.model for word in config.wake.words])
         self.capture = Capture(config.audio.input, on_change=self._tell, on_quality=self._tell)
@@ -149,6 +153,7 @@ class Daemon:
         self._stack.push_async_callback(self.host.shutdown)
         self._beside(self._tell_plugins(), "events to plugins")
         self._beside(conversation.speech.run(), "speech")
+        await self.assistant.resume()
         self._beside(load_ahead(self.bus, self.fleet), "engines loaded ahead")
         if self.config.tts.cache_mb:
             self._beside(self._rehearse(conversation.speech), "rehearsal")

@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
+from auricle.ledger import Ledger
 from auricle.model.audio import AudioFrame
 from auricle.model.errors import AuricleError, BadRequest, EngineError, QueueFull
 from auricle.model.events import ErrorRaised, Event, SpeechChanged
@@ -38,6 +39,8 @@ class SpeechTicket:
     request: SpeechRequest
     deadline: float
     """`time.monotonic` after which it is not begun."""
+    kept: bool = False
+    """Whether it survives the daemon: when that stops, it does not end."""
     _result: "asyncio.Future[SpeechResult]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     @property
@@ -81,10 +84,13 @@ class Speech:
         queue_size: int,
         publish: Callable[[Event], None],
         kept: KeptSpeech | None = None,
+        ledger: Ledger | None = None,
     ) -> None:
-        """kept: where finished speech is looked for, and put."""
+        """kept: where finished speech is looked for, and put. ledger: where accepted requests are written down."""
         self._tts = tts
         self._kept = kept
+        self._ledger = ledger
+        self._accepting: dict[str, asyncio.Task[SpeechTicket]] = {}
         self._speaker = speaker
         self._settings = settings
         self._queue_size = queue_size
@@ -106,16 +112,53 @@ class Speech:
         """
         if (known := self._tickets.get(request.id)) is not None:
             return known
+        self._check(request)
+        return self._queue_up(request)
+
+    async def accept(self, request: SpeechRequest, origin: str = "", message: str | None = None) -> SpeechTicket:
+        """As `submit`, and when it returns the request survives a crash and a restart of the daemon.
+
+        A request whose id was done in the last 24 hours is not said again: its ticket has ended. origin, message: see
+        `auricle.ledger.Ledger.accept`. Raises AuricleError if it cannot be written down.
+        """
+        if self._ledger is None:
+            return self.submit(request)
+        if (known := self._tickets.get(request.id)) is not None:
+            return known
+        if (task := self._accepting.get(request.id)) is None:
+            self._check(request)
+            work = self._write_down(self._ledger, request, origin, message)
+            task = self._accepting[request.id] = asyncio.create_task(work, name=f"accept {request.id}")
+            task.add_done_callback(lambda _: self._accepting.pop(request.id, None))
+        return await asyncio.shield(task)
+
+    def resume(self, request: SpeechRequest, *, waited_s: float) -> SpeechTicket:
+        """Queue a request that an earlier run of the daemon accepted, `waited_s` ago, however long the queue is."""
+        return self._queue_up(request, kept=True, waited_s=waited_s)
+
+    async def _write_down(
+        self, ledger: Ledger, request: SpeechRequest, origin: str, message: str | None
+    ) -> SpeechTicket:
+        ended = await ledger.accept(request, origin, message)
+        if ended is None:
+            return self._queue_up(request, kept=True)
+        ticket = SpeechTicket(request, 0.0)
+        ticket.end(SpeechResult(ended.status, ended.reason))
+        return ticket
+
+    def _check(self, request: SpeechRequest) -> None:
         if not request.text.strip():
             raise BadRequest("text: there is nothing to say", field="text", id=request.id)
         if len(request.text) > LONGEST_TEXT:
             raise BadRequest(
                 f"text: {len(request.text)} characters, at most {LONGEST_TEXT} fit", field="text", id=request.id
             )
-        if len(self._queue) >= self._queue_size:
-            raise QueueFull(f"{len(self._queue)} requests wait to be spoken already; try again later")
-        patience_s = float("inf") if request.expires_s is None else request.expires_s
-        ticket = SpeechTicket(request, time.monotonic() + patience_s)
+        if (waiting := len(self._queue) + len(self._accepting)) >= self._queue_size:
+            raise QueueFull(f"{waiting} requests wait to be spoken already; try again later")
+
+    def _queue_up(self, request: SpeechRequest, *, kept: bool = False, waited_s: float = 0.0) -> SpeechTicket:
+        patience_s = float("inf") if request.expires_s is None else request.expires_s - waited_s
+        ticket = SpeechTicket(request, time.monotonic() + patience_s, kept)
         self._tickets[request.id] = ticket
         while len(self._tickets) > _DONE_IDS + self._queue_size and next(iter(self._tickets.values())).ended:
             self._tickets.popitem(last=False)
@@ -171,6 +214,12 @@ class Speech:
             except AuricleError as error:
                 _LOG.warning("no chime: %s", error)
 
+    def synthesize(self, request: SpeechRequest) -> AsyncGenerator[AudioFrame, None]:
+        """Outbound audio (24 kHz) of a request, with the site's settings; nothing is played. Raises EngineError,
+        BadRequest.
+        """
+        return self._synthesized(request)
+
     async def rehearse(self, text: str) -> bool:
         """Put a text into the cache without a sound, so that it will be said at once; return whether it had to be made.
 
@@ -194,7 +243,9 @@ class Speech:
                     continue
                 await self._serve(ticket)
         finally:
-            self.stop(reason="shutting down")
+            for _, _, waiting in self._queue:
+                self._shut_down(waiting)
+            self._queue.clear()
             if self._chime is not None:
                 self._chime.cancel()
                 await asyncio.gather(self._chime, return_exceptions=True)
@@ -226,11 +277,15 @@ class Speech:
         except asyncio.CancelledError:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-            self._end(ticket, SpeechResult(SpeechStatus.CANCELLED, "shutting down"))
+            self._shut_down(ticket)
             raise
         finally:
             self._current = None
-        self._end(ticket, self._result(ticket, task))
+        result = self._result(ticket, task)
+        if ticket.kept and self._ledger is not None and not ticket.ended:
+            # On disk before it is told: what was told to have ended is not said again after a crash.
+            await self._ledger.end(ticket.id, result.status, result.reason)
+        self._end(ticket, result)
 
     def _result(self, ticket: SpeechTicket, task: "asyncio.Task[None]") -> SpeechResult:
         if task.cancelled():
@@ -269,6 +324,8 @@ class Speech:
             if not started:
                 started = True
                 self._tell(ticket, SpeechStatus.STARTED)
+                if ticket.kept and self._ledger is not None:
+                    self._ledger.begin(ticket.id)
             yield frame
 
     async def _make(self, request: SpeechRequest, made: "asyncio.Queue[AudioFrame | BaseException | None]") -> None:
@@ -304,9 +361,16 @@ class Speech:
         self._current[1].cancel()
         return 1
 
+    def _shut_down(self, ticket: SpeechTicket) -> None:
+        """What is written down goes on when the daemon is back; anything else ends."""
+        if not ticket.kept:
+            self._end(ticket, SpeechResult(SpeechStatus.CANCELLED, "shutting down"))
+
     def _end(self, ticket: SpeechTicket, result: SpeechResult) -> None:
         if not ticket.ended:
             ticket.end(result)
+            if ticket.kept and self._ledger is not None:
+                self._ledger.end(ticket.id, result.status, result.reason)
             self._tell(ticket, result.status, result.reason)
 
     def _tell(self, ticket: SpeechTicket, status: SpeechStatus, reason: str | None = None) -> None:

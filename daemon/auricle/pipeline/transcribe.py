@@ -69,6 +69,14 @@ class Transcriber:
         )
         return final
 
+    async def transcribe_frames(self, frames: Sequence[AudioFrame], language: str | None) -> Transcript:
+        """Return the transcript of inbound audio that is no turn's. Raises EngineError."""
+        async with aclosing(self._stt.transcribe(_stream(self._prepared(frames)), language or self._language)) as found:
+            async for transcript in found:
+                if transcript.final:
+                    return transcript
+        raise EngineError("the STT engine ended without a transcript")
+
     async def _ahead(self, speculation: Speculation, hearing: Hearing, language: str | None, turn: Turn) -> Transcript:
         self._turn = turn.id
         frames, attempt = await speculation.hear(hearing, language)

@@ -1,5 +1,6 @@
 """WAV files written as sound comes."""
 
+import io
 import struct
 import sys
 import wave
@@ -9,6 +10,15 @@ from typing import BinaryIO
 from auricle.model.audio import SAMPLE_BYTES
 
 _UNKNOWN = 0xFFFFFFFF - 36
+
+
+def wav_file(pcm: bytes, rate_hz: int) -> bytes:
+    """A whole WAV file of 16-bit mono sound."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as out:
+        out.setparams((1, SAMPLE_BYTES, rate_hz, 0, "NONE", ""))
+        out.writeframes(pcm)
+    return file.getvalue()
 
 
 class WavWriter:

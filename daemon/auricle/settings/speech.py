@@ -70,7 +70,7 @@ class Tts(Section, frozen=True, kw_only=True):
     timeout_s: Annotated[
         float, Meta(gt=0, le=600, description="Longest wait for the next piece of speech.", extra={"unit": "s"})
     ] = 30.0
-    queue: Annotated[int, Meta(ge=1, le=1000, description="Requests that may wait; one more is refused.")] = 64
+    queue: Annotated[int, Meta(ge=1, le=10_000, description="Requests that may wait; one more is refused.")] = 1000
 
 
 class EngineProcess(Section, frozen=True, kw_only=True):

@@ -1,0 +1,131 @@
+"""What is kept for a broker that is away, what is answered after a restart, and a voice and ears for others."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from auricle.ledger import Ledger
+from auricle.model.events import IntentHandled, PartialHeard, SpeechChanged, WakeHeard
+from auricle.model.speech import SpeechStatus
+from support.mosquitto import Mosquitto
+from support.running_mqtt import T, collect, off, parsed, running
+from support.scripted_assistant import ScriptedAssistant, transcribed
+
+pytestmark = pytest.mark.broker
+
+
+@pytest.fixture
+async def keeping(tmp_path: Path) -> AsyncIterator[ScriptedAssistant]:
+    assistant = ScriptedAssistant(at_once=False)
+    assistant.ledger = Ledger(tmp_path / "requests.sqlite")
+    yield assistant
+    assistant.ledger.close()
+
+
+def happen(assistant: ScriptedAssistant, number: int) -> None:
+    turn = f"t{number}"
+    assistant.publish(PartialHeard(turn=turn, text="turn"))
+    assistant.publish(transcribed(turn, "turn on"))
+    assistant.publish(IntentHandled(turn=turn, name="On", slots={}, text="turn on", handled_by="x", reply="Done"))
+    assistant.publish(SpeechChanged(id=turn, status=SpeechStatus.STARTED, text="Done"))
+    assistant.publish(SpeechChanged(id=turn, status=SpeechStatus.FINISHED, text="Done"))
+
+
+async def test_what_was_heard_and_said_without_the_broker_is_told_when_it_is_back_in_order(
+    mosquitto: Mosquitto, keeping: ScriptedAssistant
+) -> None:
+    async with running(mosquitto.port, keeping) as run:
+        await off(mosquitto.kill)
+        await run.until(lambda: not run.adapter.connected)
+        for number in range(3):
+            happen(keeping, number)
+        await asyncio.sleep(0.2)
+    async with running(mosquitto.port, keeping, wait=False) as run:  # the daemon was restarted meanwhile
+        happen(keeping, 3)
+        await asyncio.sleep(0.2)
+        await off(mosquitto.start)
+        async with collect(mosquitto, f"{T}/transcript", f"{T}/intent", f"{T}/speech", f"{T}/partial") as seen:
+            found = await off(seen.until, 12)
+            happen(keeping, 4)
+            found += await off(seen.until, 5)
+    told = [(message.topic.removeprefix(f"{T}/"), parsed(message)) for message in found]
+    late = [(topic, payload.get("turn") or payload.get("id")) for topic, payload in told[:12]]
+    assert late == [(topic, f"t{number}") for number in range(4) for topic in ("transcript", "intent", "speech")]
+    assert {payload["status"] for topic, payload in told[:12] if topic == "speech"} == {"finished"}
+    assert {payload.get("turn") or payload.get("id") for _, payload in told[12:]} == {"t4"}
+
+
+async def test_an_answer_waits_for_the_broker(mosquitto: Mosquitto, keeping: ScriptedAssistant) -> None:
+    async with running(mosquitto.port, keeping) as run:
+        await off(mosquitto.publish, f"{T}/say", '{"text": "dinner", "id": "d"}', response_topic="a", correlation=b"7")
+        await run.until(lambda: "d" in keeping.waiting)
+        await off(mosquitto.kill)
+        await run.until(lambda: not run.adapter.connected)
+        keeping.finish("d")
+        await asyncio.sleep(0.2)
+        await off(mosquitto.start)
+        async with collect(mosquitto, "a") as seen:
+            answer = await off(seen.next)
+    assert (parsed(answer)["status"], answer.correlation) == ("finished", b"7")
+
+
+async def test_a_request_of_before_the_restart_is_answered_after_it(
+    mosquitto: Mosquitto, keeping: ScriptedAssistant
+) -> None:
+    from auricle.model.speech import SpeechRequest
+
+    ticket = keeping.submit(SpeechRequest(text="dinner", id="old"))
+    keeping.resumed = [(ticket, json.dumps({"adapter": "mqtt", "topic": "my/answers"})), (ticket, "")]
+    async with running(mosquitto.port, keeping), collect(mosquitto, "my/answers") as seen:
+        keeping.finish("old")
+        assert parsed(await off(seen.next)) == {"id": "old", "status": "finished", "reason": None}
+
+
+async def test_the_same_question_is_done_once(mosquitto: Mosquitto, keeping: ScriptedAssistant) -> None:
+    async with running(mosquitto.port, keeping), collect(mosquitto, f"{T}/response/#") as seen:
+        for _ in range(3):
+            await off(mosquitto.publish, f"{T}/ask", '{"text": "toggle the lamp", "id": "q"}')
+        answers = [parsed(message) for message in await off(seen.until, 3)]
+    async with running(mosquitto.port, keeping), collect(mosquitto, f"{T}/response/#") as seen:
+        await off(mosquitto.publish, f"{T}/ask", '{"text": "toggle the lamp", "id": "q"}')
+        answers.append(parsed(await off(seen.next)))
+    assert [asked[0] for asked in keeping.asked] == ["toggle the lamp"]
+    assert answers == [answers[0]] * 4
+
+
+async def test_facts_are_told_once_more_as_home_assistants_events(mosquitto: Mosquitto) -> None:
+    async with running(mosquitto.port) as run, collect(mosquitto, f"{T}/event", f"{T}/wake") as seen:
+        run.assistant.publish(WakeHeard(turn="t", wake_word="hey_jarvis", score=0.97, sample=32_000))
+        plain, event = [parsed(message) for message in await off(seen.until, 2)]
+    assert event == {"event_type": "wake", **plain}
+
+
+async def test_another_devices_text_becomes_a_wav(mosquitto: Mosquitto) -> None:
+    async with running(mosquitto.port) as run, collect(mosquitto, "my/answers", f"{T}/error") as seen:
+        await off(mosquitto.publish, f"{T}/synthesize", "hello", response_topic="my/answers", correlation=b"9")
+        answer = await off(seen.next)
+        assert (answer.payload, answer.correlation) == (b"RIFFhello", b"9")
+        await off(mosquitto.publish, f"{T}/synthesize", '{"text": "", "id": "s"}')
+        error = parsed(await off(seen.next))
+        assert error["id"] == "s"
+        assert str(error["message"]).startswith("text:")
+        assert run.assistant.said == []
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [b"", b"what time is it", b"RIFF1234AVI ", b"fLa", b"RIFF" + bytes(10 * 1024 * 1024)],
+    ids=["empty", "text", "video", "cut", "large"],
+)
+async def test_what_is_no_sound_is_refused(mosquitto: Mosquitto, payload: bytes) -> None:
+    async with running(mosquitto.port), collect(mosquitto, f"{T}/error", f"{T}/response/#") as seen:
+        await off(mosquitto.publish, f"{T}/transcribe", payload)
+        error = await off(seen.next)
+        assert error.topic == f"{T}/error"
+        assert str(parsed(error)["message"]).startswith("audio:")
+        await off(mosquitto.publish, f"{T}/transcribe", b"RIFF1234WAVEfmt ")
+        answer = parsed(await off(seen.next))
+    assert (answer["text"], answer["language"], answer["audio_s"]) == ("turn on the light", "en", 1.5)
