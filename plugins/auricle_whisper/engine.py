@@ -11,15 +11,17 @@ import transformers
 from auricle.api import INBOUND_RATE_HZ, EngineError, EngineOutOfMemory, EngineUnavailable
 from auricle_whisper import WhisperConfig
 from auricle_whisper.checkpoint import checkpoint_folder, chosen_device, chosen_dtype, load_model, quantise
+from auricle_whisper.decoding import merge_projections
 from auricle_whisper.network import Network, Said
 from auricle_whisper_core import (
+    FRAMES_PER_POSITION,
     LEAD_S,
     LEAST_CONTEXT,
     MOST_TOKENS,
     NO_SPEECH,
-    POSITIONS_PER_S,
     Decoded,
     FloatArray,
+    LogMel,
     WhisperEngine,
     context_of,
     halves,
@@ -28,7 +30,6 @@ from auricle_whisper_core import (
     token_budget,
 )
 
-_SAMPLES_PER_POSITION = INBOUND_RATE_HZ // POSITIONS_PER_S
 _MOST_HINT = MOST_TOKENS - 8
 """Tokens of the prompt: the half that is not for text, less the marks."""
 
@@ -51,16 +52,16 @@ class TransformersWhisper(WhisperEngine):
         if self._device == "cpu":
             torch.set_num_threads(threads())
         try:
-            processor = transformers.WhisperProcessor.from_pretrained(folder, local_files_only=True)
+            self._tokenizer = transformers.WhisperTokenizerFast.from_pretrained(folder, local_files_only=True)
             model = load_model(folder, self._device, dtype)
         except Exception as error:  # each file of a checkpoint has its own kind of broken
             raise EngineUnavailable(
                 f"Whisper checkpoint {folder} cannot be used on {self._device} with {dtype}: {error}"
             ) from error
+        merge_projections(model, keep=self._config.beams > 1)
         int8 = self._config.int8 and self._device == "cpu" and dtype == torch.float32 and quantise(model)
         self.device = self._device
-        self._features = processor.feature_extractor
-        self._tokenizer = processor.tokenizer
+        self._mel = LogMel(model.config.num_mel_bins)
         self._vocabulary: dict[str, int] = self._tokenizer.get_vocab()
         self._start = self._token("<|startoftranscript|>")
         self._end = self._token("<|endoftext|>")
@@ -126,16 +127,10 @@ class TransformersWhisper(WhisperEngine):
     def _decode(self, samples: FloatArray, context: int, language: str | None) -> tuple[Decoded, str]:
         if not np.isfinite(samples).all():
             raise EngineError("sound that is no number cannot be transcribed: convert it to 16 bits")
-        lead = np.zeros(int(LEAD_S * INBOUND_RATE_HZ), dtype=np.float32)
-        features = self._features(
-            np.concatenate([lead, samples]),
-            sampling_rate=INBOUND_RATE_HZ,
-            max_length=context * _SAMPLES_PER_POSITION,
-            return_tensors="pt",
-        ).input_features
-        encoded = self.network.encode(features)
-        # Without the hint: after words, Whisper takes hiss for more of them.
-        probabilities, state = self.network.begin(encoded, self._start)
+        encoded = self.network.encode(torch.from_numpy(self._heard(samples, context))[None])
+        # Without the hint: after words, Whisper takes hiss for more of them. All at once where the language is known.
+        known = self._prompt(language) if language or not self._multilingual else None
+        probabilities, scores, state = self.network.begin(encoded, [self._start, *(known or ())])
         # The token for no speech has had two names; it has always stood here.
         no_speech = float(probabilities[self._untimed - 1])
         spoken = language or self._spoken(probabilities)
@@ -145,19 +140,26 @@ class TransformersWhisper(WhisperEngine):
         prompt = self._prompt(spoken)
         whole = [*self._hint, self._start, *prompt]
         if self._config.beams > 1:
-            said = self.network.beams(encoded, whole, budget, self._config.beams)
-        elif self._hint:
+            return self._decoded(
+                self.network.beams(encoded, whole, budget, self._config.beams), no_speech, budget
+            ), spoken
+        if self._hint:
             state.rewind()
-            said = self.network.greedy(state, whole, budget)
-        else:
-            said = self.network.greedy(state, prompt, budget)
-        return self._decoded(said, no_speech, budget), spoken
+            scores = self.network.more(state, whole)
+        elif known is None:
+            scores = self.network.more(state, prompt)
+        return self._decoded(self.network.greedy(state, scores, budget), no_speech, budget), spoken
+
+    def _heard(self, samples: FloatArray, context: int) -> FloatArray:
+        """Features (mels, 2 frames for each position) of the sound, silence before and after it."""
+        lead = np.zeros(int(LEAD_S * INBOUND_RATE_HZ), dtype=np.float32)
+        return self._mel.padded(np.concatenate([lead, samples]), context * FRAMES_PER_POSITION)
 
     def _decoded(self, said: Said, no_speech: float, budget: int) -> Decoded:
         text = str(self._tokenizer.decode([token for token in said.tokens if token < self._end])).strip()
         return Decoded(text, said.logprob, no_speech, len(said.tokens), cut=len(said.tokens) >= budget)
 
-    def _prompt(self, language: str) -> list[int]:
+    def _prompt(self, language: str | None) -> list[int]:
         """What follows the start. Never the text before: what was made up once would be made up again."""
         if not self._multilingual:
             return [self._untimed]

