@@ -15,7 +15,7 @@ from auricle.api.engines import SttEngine
 from auricle.app import make_host, no_broker
 from auricle.cli.figures.figure import Bench, Figure, Plan
 from auricle.config import LoadedConfig, state_dir
-from auricle.engines.serve import build
+from auricle.engines.making import build
 from auricle.model.audio import INBOUND_RATE_HZ, AudioFrame
 from auricle.model.errors import AuricleError, BadRequest
 from auricle.pipeline.files import inbound_frames
