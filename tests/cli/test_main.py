@@ -226,7 +226,12 @@ def test_a_plugin_is_described(config: Path, capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().err == ("auricle: there is no plugin microwakewrd; did you mean microwakeword?\n")
 
 
-def test_engines_are_listed(config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_engines_are_listed(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A daemon that runs on this machine has nothing to do with it.
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
+    monkeypatch.setattr("auricle.cli.engines._SYSTEM_RUNTIME_DIR", tmp_path)
     config.write_text(
         '[stt]\nfallback = ["box"]\n[engines.box]\nuri = "tcp://box:10300"\n'
         '[engines.piper]\nuri = "unix:///run/piper"\n[engines.faster_whisper]\npython = "/no/python"\n'
