@@ -45,16 +45,16 @@ def run(args: argparse.Namespace) -> int:
     models = load_manifest(Path(args.manifest) if args.manifest is not None else None)
     match args.action:
         case "list":
-            return _list(models, _places(), as_json=args.json)
+            return _list(models, places(), as_json=args.json)
         case "pull":
-            return _pull(models, args, _places())
+            return _pull(models, args, places())
         case "verify":
-            return _verify(models, args, _places())
+            return _verify(models, args, places())
         case _:
-            return _path(models, args, _places())
+            return _path(models, args, places())
 
 
-def _places() -> "Places":
+def places() -> "Places":
     import os
 
     from auricle.config import cache_dir, state_dir
