@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,14 +52,14 @@ def patient(tmp_path: Path) -> Patient:
 
 
 @pytest.fixture
-def room(tmp_path: Path, pulse: PulseServer) -> Iterator[tuple[Patient, PulseServer]]:
+def room(tmp_path: Path, pulse: PulseServer) -> tuple[Patient, PulseServer]:
     """Somebody hums into the microphone of a sound server."""
     hum = (300 * np.sin(np.arange(16_000 * 120) / 10)).astype(np.int16)
     soundfile.write(tmp_path / "hum.wav", hum, 16_000)
     pulse.say(tmp_path / "hum.wav", wait=False)
     patient = Patient(tmp_path, pulse.env)
     patient.config.write_text(PLUGGED)
-    yield patient, pulse
+    return patient, pulse
 
 
 def type_in(room: PulseServer, advice: list[str], start: str) -> None:

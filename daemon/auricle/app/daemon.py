@@ -17,6 +17,7 @@ from auricle.app.hosting import make_host
 from auricle.app.loading import load_ahead
 from auricle.app.plugin_topics import PluginTopics
 from auricle.app.systemd import Signs, Systemd
+from auricle.app.tracing import Tracer
 from auricle.bus import EventBus
 from auricle.config import LoadedConfig, cache_dir, runtime_dir, state_dir
 from auricle.config.later import unused_keys
@@ -29,6 +30,7 @@ from auricle.model.turn import utc_now
 from auricle.notify import tell_systemd
 from auricle.pipeline.capture import Capture
 from auricle.pipeline.ears import Ears
+from auricle.pipeline.overheard import Overheard
 from auricle.pipeline.playback import open_speaker
 from auricle.pipeline.rehearsal import canned, rehearse
 from auricle.pipeline.speak import Speech
@@ -36,6 +38,7 @@ from auricle.pipeline.synthesis import KeptSpeech
 from auricle.service import Assistant
 from auricle.speech_cache import SpeechCache
 from auricle.store import SettingsStore
+from auricle.traces import Traces
 
 _LOG = logging.getLogger("auricle")
 _ENGINE_ASKED_EVERY_S = 30.0
@@ -102,8 +105,11 @@ class Daemon:
         self._detector, self._vad = make_listeners(config, self.host)
         self._stack.callback(self._detector.close)
         self._stack.callback(self._vad.close)
+        self._overheard = (
+            Overheard(self.capture, lambda: self.assistant.status.muted) if config.privacy.record != "off" else None
+        )
         self.ears = Ears(
-            self.capture,
+            self._overheard or self.capture,
             self._detector,
             self._vad,
             loop=self._loop,
@@ -152,6 +158,11 @@ class Daemon:
         await self.host.startup()
         self._stack.push_async_callback(self.host.shutdown)
         self._beside(self._tell_plugins(), "events to plugins")
+        privacy = self.config.privacy
+        traces = Traces(self._state / "traces", privacy.record_days, privacy.record_mb * 1_000_000)
+        await asyncio.to_thread(traces.tidy)
+        if self._overheard is not None:
+            self._beside(Tracer(self.config, self.bus, self._overheard, traces).run(), "traces")
         self._beside(conversation.speech.run(), "speech")
         await self.assistant.resume()
         self._beside(load_ahead(self.bus, self.fleet), "engines loaded ahead")

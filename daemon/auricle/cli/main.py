@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "engines": ("engines for speech, and serving one to others", "auricle.cli.engines"),
     "models": ("speech models, voices and wake words: list, fetch, check them", "auricle.cli.models"),
     "config": ("check the configuration, show it, print an example", "auricle.cli.config"),
+    "trace": ("turns that were recorded: list, show, replay them", "auricle.cli.trace"),
     "doctor": ("what is wrong with sound, models, broker and machine, and what mends it", "auricle.cli.doctor"),
     "service": ("start with the machine or the session: install and uninstall the unit", "auricle.cli.service"),
     "cache": ("speech that is kept to be said again at once", "auricle.cli.cache"),

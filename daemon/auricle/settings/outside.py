@@ -99,10 +99,16 @@ class Privacy(Section, frozen=True, kw_only=True):
     record: Annotated[
         Literal["off", "false_wakes", "all"],
         Meta(
-            description="Recordings for finding faults. Not in this version yet: nothing is kept.",
-            extra={"later": True},
+            description="Keep sound and trace of turns, for finding faults, in the state folder, for its owner alone: "
+            "of wake words that no understood command followed, or of all turns. See `auricle trace`."
         ),
     ] = "off"
+    record_days: Annotated[
+        float, Meta(gt=0, le=365, description="Recordings are forgotten after this.", extra={"unit": "days"})
+    ] = 7.0
+    record_mb: Annotated[
+        int, Meta(ge=1, le=100_000, description="Beyond this the oldest are forgotten.", extra={"unit": "MB"})
+    ] = 200
 
 
 class Log(Section, frozen=True, kw_only=True):
