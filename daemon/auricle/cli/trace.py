@@ -132,11 +132,13 @@ def differences(then: "Trace", now: "Trace") -> dict[str, tuple[object, object]]
         one, other = before.get(name), today.get(name)
         if name in _UNCOMPARED or one == other:
             continue
-        tolerated = _TOLERATED_SAMPLES if name.endswith("sample") else _TOLERATED
-        numbers = isinstance(one, int | float) and isinstance(other, int | float)
-        if not (numbers and abs(one - other) <= tolerated):
+        if not _near(one, other, _TOLERATED_SAMPLES if name.endswith("sample") else _TOLERATED):
             found[name] = (one, other)
     return found
+
+
+def _near(one: object, other: object, tolerated: float) -> bool:
+    return isinstance(one, int | float) and isinstance(other, int | float) and abs(one - other) <= tolerated
 
 
 def _text(trace: "Trace") -> str:
