@@ -27,6 +27,7 @@ from auricle.api import (
     Voice,
     engine_fault,
 )
+from auricle.api.sound import pitch_shifted
 from auricle_chatterbox import LANGUAGES, ChatterboxConfig
 from auricle_chatterbox.checkpoint import identity, locate
 from auricle_chatterbox.guard import RATE_HZ, FloatArray, judge, most_codes
@@ -46,6 +47,8 @@ class ChatterboxEngine(TtsEngine):
     """Chatterbox, Multilingual or Turbo. One request at a time."""
 
     native_speed = False
+    native_pitch = True
+    """A change of pitch takes the watermark out, so it is made here, where it can be put in again."""
 
     def __init__(self, config: ChatterboxConfig) -> None:
         self._config = config
@@ -96,11 +99,13 @@ class ChatterboxEngine(TtsEngine):
             raise BadRequest(
                 f"the text has {len(request.text)} characters: at most {LONGEST_TEXT} can be", field="text"
             )
+        if not (math.isfinite(request.pitch) and -12 <= request.pitch <= 12):
+            raise BadRequest(f"pitch {request.pitch} is not between -12 and 12", field="pitch")
         parameters = settle(self._config, request.options)
         self._note(parameters)
         language = self._language(request)
         voice = self._conditionals(request.voice or self._default)
-        return self._speak(pieces(spoken(request.text, language)), voice, language, parameters)
+        return self._speak(pieces(spoken(request.text, language)), voice, language, parameters, request.pitch)
 
     def abandon(self) -> None:
         if self._model is not None:
@@ -116,12 +121,14 @@ class ChatterboxEngine(TtsEngine):
         return Model(self._config.model, folder, device)
 
     def _speak(
-        self, texts: Sequence[str], voice: Conditionals, language: str, parameters: Parameters
+        self, texts: Sequence[str], voice: Conditionals, language: str, parameters: Parameters, pitch: float
     ) -> Iterator[AudioFrame]:
         self._loaded().begin()
         at = 0
         for number, text in enumerate(texts):
             samples = self._piece(text, voice, language, parameters)
+            if pitch:
+                samples = self._loaded().marked(pitch_shifted(samples, RATE_HZ, pitch))
             samples = faded(trimmed(samples, RATE_HZ), RATE_HZ)
             if number:
                 pause = np.zeros(int(self._config.sentence_pause_s * RATE_HZ), dtype=np.float32)

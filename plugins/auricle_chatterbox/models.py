@@ -106,6 +106,11 @@ class Model:
         samples: FloatArray = made.squeeze(0).detach().cpu().numpy().astype(np.float32)
         return samples
 
+    def marked(self, samples: FloatArray) -> FloatArray:
+        """The same with the watermark put in once more: a change of pitch has taken it out."""
+        again = self._model.watermarker.apply_watermark(samples, sample_rate=_RATE_HZ)
+        return np.asarray(again, dtype=np.float32).reshape(-1)
+
     def begin(self) -> None:
         """A new request: what was abandoned is past."""
         self._abandoned.clear()

@@ -17,7 +17,7 @@ from auricle.model.errors import BadRequest
 from auricle.pipeline.limiter import CEILING, Limiter, true_peaks
 from auricle.pipeline.loudness import LoudnessMeter
 from auricle.pipeline.shaping import Shape, Shaper
-from auricle.pipeline.time_stretch import Stretch
+from auricle.api.time_stretch import Stretch
 from support.voice import Read, Speak
 
 Floats = npt.NDArray[np.float64]

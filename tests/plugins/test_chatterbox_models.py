@@ -149,6 +149,34 @@ class TestOnTinyModels:
             "out of memory, then well": ["EngineOutOfMemory", 40],
         }
 
+    def test_a_change_of_pitch_leaves_the_watermark(self, tiny: TinyChatterbox, tmp_path: Path) -> None:
+        found = tiny.run(tmp_path, MARKED, str(tiny.models))
+        assert found == {"at pitch 0 and 4": [True, True], "after a shift alone": False}
+
+
+MARKED = """
+import json, pathlib, sys
+import numpy, perth
+from auricle.api import SynthesisRequest
+from auricle.api.sound import pitch_shifted
+from auricle_chatterbox import ChatterboxConfig
+from auricle_chatterbox.tiny import TinyChatterbox
+
+engine = TinyChatterbox(ChatterboxConfig(checkpoint=str(pathlib.Path(sys.argv[1]) / "chatterbox"), device="cpu"))
+engine.load()
+marker = perth.PerthImplicitWatermarker()
+
+def said(pitch):
+    frames = engine.synthesize(SynthesisRequest("How do you do?", pitch=pitch, options={"seed": 1}))
+    return numpy.frombuffer(b"".join(frame.pcm for frame in frames), "<i2").astype("float32") / 32768
+
+def marked(samples):
+    return float(numpy.mean(marker.get_watermark(samples, sample_rate=24000))) > 0.9
+
+found = {"at pitch 0 and 4": [marked(said(0.0)), marked(said(4.0))]}
+found["after a shift alone"] = marked(pitch_shifted(said(0.0), 24000, 4.0))
+print(json.dumps(found))
+"""
 
 WATCHED = """
 import json, pathlib, sys

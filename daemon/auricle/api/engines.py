@@ -128,6 +128,8 @@ class TtsEngine(ABC):
     """
     native_speed: ClassVar[bool] = True
     """Whether it speaks at the request's `speed` itself. Where it says no, the daemon stretches what it gave."""
+    native_pitch: ClassVar[bool] = False
+    """Whether it speaks at the request's `pitch` itself. Where it says no, the daemon shifts what it gave."""
 
     @abstractmethod
     def load(self) -> None:

@@ -140,12 +140,12 @@ class WyomingTts(_Proxy):
         """
         async with self._request() as client:
             await client.send(_synthesize(request, request.voice or self._voice))
-            position, speed, whole = 0, 1.0, self.place.local
+            position, speed, pitch, whole = 0, 1.0, 0.0, self.place.local
             kept: list[AudioFrame] = []
             while True:
                 event = await client.receive(self._timeout_s)
                 if event.type == "audio-start":
-                    speed = _speed(event)
+                    speed, pitch = _speed(event), _pitch(event)
                     whole = whole and _extra(event, "streams") is not True
                 if event.type == "audio-stop":
                     self.place.answered()
@@ -153,7 +153,7 @@ class WyomingTts(_Proxy):
                         yield frame
                     return
                 if event.type == "audio-chunk":
-                    frame = replace(_frame(event, position), engine=self.place.name, speed=speed)
+                    frame = replace(_frame(event, position), engine=self.place.name, speed=speed, pitch=pitch)
                     position = frame.end_sample
                     if frame.pcm and whole and frame.end_sample < _MOST_KEPT_S * frame.rate_hz:
                         kept.append(frame)
@@ -229,6 +229,13 @@ def _speed(event: Event) -> float:
     return float(speed) if isinstance(speed, int | float) and 0.5 <= speed <= 2 else 1.0
 
 
+def _pitch(event: Event) -> float:
+    """Semitones that the engine has shifted already, where the server says so."""
+    extras = event.data.get(EXTRAS)
+    pitch = extras.get("pitch") if isinstance(extras, dict) else None
+    return float(pitch) if isinstance(pitch, int | float) and -12 <= pitch <= 12 else 0.0
+
+
 def _frame(event: Event, position: int) -> AudioFrame:
     rate, width, channels = (event.data.get(key) for key in ("rate", "width", "channels"))
     if not isinstance(rate, int) or not 4_000 <= rate <= 384_000 or (width, channels) != (SAMPLE_BYTES, 1):
@@ -245,6 +252,8 @@ def _synthesize(request: SynthesisRequest, voice: str | None) -> Event:
     extras: dict[str, object] = {"speed": request.speed}
     if request.language:
         extras["language"] = request.language
+    if request.pitch:
+        extras["pitch"] = request.pitch
     if request.options:
         extras["options"] = dict(request.options)
     event.data[EXTRAS] = extras

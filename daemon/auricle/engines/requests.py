@@ -44,11 +44,15 @@ def synthesis_request(event: Event) -> SynthesisRequest:
     speed = extras.get("speed", 1.0)
     if isinstance(speed, bool) or not isinstance(speed, int | float) or not 0.5 <= speed <= 2:
         raise BadRequest("speed is no number from 0.5 to 2", field="speed")
+    pitch = extras.get("pitch", 0.0)
+    if isinstance(pitch, bool) or not isinstance(pitch, int | float) or not -12 <= pitch <= 12:
+        raise BadRequest("pitch is no number from -12 to 12", field="pitch")
     return SynthesisRequest(
         text=text,
         voice=_string(voice, "name"),
         language=_string(extras, "language") or _string(voice, "language"),
         speed=float(speed),
+        pitch=float(pitch),
         options=_table(extras, "options"),
     )
 

@@ -105,6 +105,10 @@ class EngineServer:
         return isinstance(self._engine, TtsEngine) and self._engine.native_speed
 
     @property
+    def native_pitch(self) -> bool:
+        return isinstance(self._engine, TtsEngine) and self._engine.native_pitch
+
+    @property
     def device(self) -> str:
         return self._engine.device
 
@@ -240,7 +244,7 @@ class _Connection:
                 await self._send(pong)
             case "synthesize":
                 request = requests.synthesis_request(event)
-                self._answer(self._speak(self._server.synthesize(request), request.speed), "synthesis")
+                self._answer(self._speak(self._server.synthesize(request), request), "synthesis")
             case "transcribe":
                 self._language, self._partials = requests.transcription(event)
             case "audio-start":
@@ -290,7 +294,7 @@ class _Connection:
         self._answers.add(task)
         task.add_done_callback(self._answers.discard)
 
-    async def _speak(self, pieces: Pieces[AudioFrame], speed: float) -> None:
+    async def _speak(self, pieces: Pieces[AudioFrame], request: SynthesisRequest) -> None:
         rate_hz = 0
         position = 0
         try:
@@ -298,7 +302,7 @@ class _Connection:
                 async for frame in pieces:
                     if not rate_hz:
                         rate_hz = frame.rate_hz
-                        await self._send(self._start_of_speech(rate_hz, speed))
+                        await self._send(self._start_of_speech(rate_hz, request))
                     if frame.rate_hz != rate_hz:
                         raise EngineError(f"the engine changed its rate from {rate_hz} to {frame.rate_hz} Hz")
                     for start in range(0, len(frame.pcm), _CHUNK_BYTES):
@@ -313,12 +317,14 @@ class _Connection:
         finally:
             pieces.close()
 
-    def _start_of_speech(self, rate_hz: int, speed: float) -> Event:
-        """Says the pace too, if the engine kept it: without that word the daemon stretches."""
+    def _start_of_speech(self, rate_hz: int, request: SynthesisRequest) -> Event:
+        """Says the pace and the pitch too, if the engine kept them: without that word the daemon shapes."""
         event = AudioStart(rate=rate_hz, width=SAMPLE_BYTES, channels=1, timestamp=0).event()
         extras: dict[str, object] = {"streams": self._server.streams}
         if self._server.native_speed:
-            extras["speed"] = speed
+            extras["speed"] = request.speed
+        if self._server.native_pitch:
+            extras["pitch"] = request.pitch
         event.data[EXTRAS] = extras
         return event
 

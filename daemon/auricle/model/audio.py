@@ -24,6 +24,8 @@ class AudioFrame:
     """Which engine made it, where one did."""
     speed: float = 1.0
     """Pace at which an engine has spoken it already, of the one that it was asked for."""
+    pitch: float = 0.0
+    """Semitones by which an engine has shifted it already."""
 
     @property
     def samples(self) -> int:

@@ -45,6 +45,8 @@ class SynthesisRequest:
     language: str | None = None
     speed: float = 1.0
     """0.5 to 2; 1 is the voice's own pace."""
+    pitch: float = 0.0
+    """Semitones, -12 to 12; only for an engine with `native_pitch`."""
     options: Mapping[str, object] = field(default_factory=dict)
     """The engine's own parameters, checked by the engine."""
 

@@ -14,7 +14,7 @@ from auricle.model.audio import OUTBOUND_RATE_HZ, SAMPLE_BYTES
 from auricle.model.errors import BadRequest
 from auricle.pipeline.limiter import Limiter
 from auricle.pipeline.loudness import LoudnessMeter
-from auricle.pipeline.time_stretch import Stretch
+from auricle.api.time_stretch import Stretch
 
 Samples = npt.NDArray[np.float32]
 

@@ -63,7 +63,10 @@ def _pieces(request: SpeechRequest, loudness_lufs: float | None) -> Iterator[tup
     speed = 1.0 if request.speed is None else request.speed
     shape = Shape(speed, request.pitch or 0.0, loudness_lufs)
     for text in pieces(request.text):
-        yield SynthesisRequest(text, request.voice, request.language, speed, request.engine), shape
+        yield (
+            SynthesisRequest(text, request.voice, request.language, speed, pitch=shape.pitch, options=request.engine),
+            shape,
+        )
 
 
 async def _found_or_made(
@@ -94,7 +97,9 @@ async def _made(piece: SynthesisRequest, shape: Shape, tts: TextToSpeech) -> Asy
     async with aclosing(tts.synthesize(piece)) as frames, aclosing(_runs(frames, shape)) as runs:
         async for run in runs:
             if stage is None:
-                engine, left = run.engine, replace(shape, speed=min(2.0, max(0.5, shape.speed / run.speed)))
+                engine = run.engine
+                pace = min(2.0, max(0.5, shape.speed / run.speed))
+                left = replace(shape, speed=pace, pitch=min(12.0, max(-12.0, shape.pitch - run.pitch)))
                 stage = Resampler(run.rate_hz, OUTBOUND_RATE_HZ) if left.neutral else Shaper(left, run.rate_hz)
             if pcm := await _fed(stage, run.pcm):
                 yield AudioFrame(pcm, rate_hz=OUTBOUND_RATE_HZ, engine=engine)
