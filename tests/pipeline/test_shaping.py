@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auricle.api import SynthesisRequest, TtsEngine
+from auricle.api.time_stretch import Stretch
 from auricle.model.audio import OUTBOUND_RATE_HZ
 from auricle.model.errors import BadRequest
 from auricle.pipeline.limiter import CEILING, Limiter, true_peaks
 from auricle.pipeline.loudness import LoudnessMeter
 from auricle.pipeline.shaping import Shape, Shaper
-from auricle.api.time_stretch import Stretch
 from support.voice import Read, Speak
 
 Floats = npt.NDArray[np.float64]

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
+from auricle.api.time_stretch import Stretch
 from auricle.model.audio import OUTBOUND_RATE_HZ, SAMPLE_BYTES
 from auricle.model.errors import BadRequest
 from auricle.pipeline.limiter import Limiter
 from auricle.pipeline.loudness import LoudnessMeter
-from auricle.api.time_stretch import Stretch
 
 Samples = npt.NDArray[np.float32]
 
