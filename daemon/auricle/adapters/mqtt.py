@@ -9,6 +9,7 @@ import msgspec
 
 from auricle.adapters import mqtt_payloads as payloads
 from auricle.adapters.mqtt_assistant import Assistant
+from auricle.adapters.mqtt_extension import MqttExtension
 from auricle.adapters.mqtt_link import Link
 from auricle.adapters.mqtt_messages import Outgoing
 from auricle.adapters.mqtt_serving import ADAPTER, Requests, is_publishable
@@ -37,7 +38,12 @@ class MqttAdapter:
     """One site at one broker. A broker that is away is waited for, for ever."""
 
     def __init__(
-        self, assistant: Assistant, settings: Mqtt, site: Site, on_change: Callable[[ComponentChanged], None]
+        self,
+        assistant: Assistant,
+        settings: Mqtt,
+        site: Site,
+        on_change: Callable[[ComponentChanged], None],
+        extensions: Sequence[MqttExtension] = (),
     ) -> None:
         """on_change: told on the event loop when the broker comes, goes, or is away for another reason.
 
@@ -54,9 +60,14 @@ class MqttAdapter:
             settings,
             client_id=settings.client_id or f"auricle-{site.id}",
             farewell=Outgoing(f"{self._root}/availability", payloads.OFFLINE.encode(), retain=True),
-            topics=self._requests.topics,
+            topics=tuple(dict.fromkeys((*self._requests.topics, *(t for part in extensions for t in part.topics)))),
             listener=self,
         )
+        self._extensions = tuple(extensions)
+        for extension in extensions:
+            extension.attach(self._link.send)
+            for topic in extension.topics:
+                self._requests.takers.setdefault(topic, []).append(extension.take)
         self._status = assistant.status
         self._sent: dict[str, bytes] = {}
         self._lost = 0
@@ -94,6 +105,13 @@ class MqttAdapter:
             self._catching_up.cancel()
             await asyncio.gather(self._catching_up, return_exceptions=True)
         await asyncio.gather(events, requests, return_exceptions=True)
+        for extension in self._extensions:
+            try:
+                async with asyncio.timeout(_DRAIN_S):
+                    await extension.stop()
+            except Exception:
+                # This adapter's top: the farewell is said whatever an extension runs into.
+                _LOG.exception("mqtt: %s did not end well", type(extension).__name__)
         self._subscribed.close()
         self._subscription = None
         await self._link.stop()
@@ -127,6 +145,12 @@ class MqttAdapter:
             if self._catching_up is not None:
                 self._catching_up.cancel()
             self._catching_up = asyncio.create_task(self._catch_up(self._assistant.ledger), name="mqtt catch up")
+        for extension in self._extensions:
+            try:
+                extension.ready()
+            except Exception:
+                # This adapter's top: an extension that cannot begin does not end the rest.
+                _LOG.exception("mqtt: %s could not begin", type(extension).__name__)
 
     def link_unsent(self, messages: Sequence[Outgoing]) -> None:
         for message in messages:
@@ -163,6 +187,8 @@ class MqttAdapter:
                 self._send(payloads.mirrored(message))
         if isinstance(event, ComponentChanged):
             self._send_info()
+        for extension in self._extensions:
+            extension.observe(event, self._status)
 
     async def _catch_up(self, ledger: Ledger) -> None:
         """Send what was kept while the broker was away, in its order, before anything new of that kind."""

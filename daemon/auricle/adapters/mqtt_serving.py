@@ -72,6 +72,8 @@ class Requests:
             f"{root}/transcribe": self._route(requests.parse_sound, self._transcribe),
         }
         self._asked: dict[str, asyncio.Future[payloads.ReplyAnswer]] = {}
+        self.takers: dict[str, list[Callable[[Incoming], None]]] = {}
+        """Who else takes the messages of a topic, which are no requests of ours."""
         self._turns: dict[str, _OpenTurn] = {}
         self._open: set[asyncio.Task[None]] = set()
 
@@ -104,7 +106,13 @@ class Requests:
     def _begin(self, incoming: Incoming, link: Link) -> None:
         serve = self._at_once.get(incoming.topic) or self._lasting.get(incoming.topic)
         if serve is None:
-            # The broker remembers a subscription of a former configuration.
+            # Nobody takes it when the broker remembers a subscription of a former configuration.
+            for take in self.takers.get(incoming.topic, ()):
+                try:
+                    take(incoming)
+                except Exception:
+                    # This adapter's top: what one message runs into ends with it.
+                    _LOG.exception("mqtt: a message on %s failed", incoming.topic)
             link.ack(incoming)
         elif len(self._open) >= _MAX_OPEN and incoming.topic in self._lasting:
             self._refuse(incoming, QueueFull(f"{_MAX_OPEN} requests are in hand; try again later"), None)
