@@ -3,17 +3,20 @@
 import asyncio
 import json
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from auricle.adapters.mqtt import MqttAdapter
+from auricle.adapters.mqtt_extension import MqttExtension
 from auricle.model.events import ComponentChanged
 from auricle.settings import Mqtt, Site
 from support.mosquitto import Collected, Mosquitto, Received
 from support.scripted_assistant import ScriptedAssistant
 
 T = "auricle/attic"
+SITE = Site(id="attic")
+Extensions = Callable[[ScriptedAssistant, Mqtt], Sequence[MqttExtension]]
 _Found = TypeVar("_Found")
 
 
@@ -36,7 +39,12 @@ class Running:
 
 @asynccontextmanager
 async def running(
-    port: int, assistant: ScriptedAssistant | None = None, *, wait: bool = True, **keys: object
+    port: int,
+    assistant: ScriptedAssistant | None = None,
+    *,
+    wait: bool = True,
+    extensions: Extensions = lambda assistant, settings: (),
+    **keys: object,
 ) -> AsyncIterator[Running]:
     assistant = assistant or ScriptedAssistant()
     changes: list[ComponentChanged] = []
@@ -47,7 +55,7 @@ async def running(
 
     settings = Mqtt(**{"host": "127.0.0.1", "port": port, "max_backoff_s": 1.0, **keys})  # type: ignore[arg-type]
     before = {*threading.enumerate(), *asyncio.all_tasks()}
-    adapter = MqttAdapter(assistant, settings, Site(id="attic"), on_change)
+    adapter = MqttAdapter(assistant, settings, SITE, on_change, extensions(assistant, settings))
     await adapter.start()
     try:
         found = Running(adapter, assistant, changes)

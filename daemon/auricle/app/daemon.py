@@ -12,6 +12,7 @@ from pathlib import Path
 
 from auricle.adapters.events_file import EventsFile
 from auricle.adapters.mqtt import MqttAdapter
+from auricle.app.broker import make_mqtt
 from auricle.app.building import describe, make_conversation, make_listeners, make_speech, status_at_start
 from auricle.app.hosting import make_host
 from auricle.app.loading import load_ahead
@@ -177,7 +178,7 @@ class Daemon:
             await asyncio.wait_for(self._microphone_told.wait(), _FIRST_SOUND_S)
         self.assistant.publish(replace(starting, ok=True, detail="", at=utc_now()))
         if self.config.mqtt.host is not None:
-            self._mqtt = MqttAdapter(self.assistant, self.config.mqtt, self.config.site, self._tell)
+            self._mqtt = make_mqtt(self.config, self.assistant, self._store, self._tell)
             await self._mqtt.start()
             self._stack.push_async_callback(self._mqtt.stop)
         if unused := ", ".join(unused_keys(self.config)):

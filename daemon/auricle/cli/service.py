@@ -102,6 +102,8 @@ def _uninstall(args: argparse.Namespace, files: "Sequence[Installed]") -> int:
     real = args.root == "/" and not args.dry_run
     if real and _systemd_runs(args.user) and files[0].path.exists():
         _run(*_systemctl(args.user), "disable", "--now", "auricle.service")
+    if real:
+        _leave_homeassistant(args)
     for file in files:
         path = _below(args.root, file.path)
         if not path.exists():
@@ -121,6 +123,34 @@ def _uninstall(args: argparse.Namespace, files: "Sequence[Installed]") -> int:
     )
     print(f"{where} are left as they are")
     return 0
+
+
+def _leave_homeassistant(args: argparse.Namespace) -> None:
+    """Take the site's entities out of Home Assistant, where a broker is set; a broker that is away is no failure."""
+    import asyncio
+
+    from auricle.adapters.homeassistant import remove
+    from auricle.config import load_config, state_dir
+    from auricle.store import SettingsStore
+
+    path = args.config or (None if args.user else Path("/etc/auricle/config.toml"))
+    state = state_dir(os.environ) if args.user else Path("/var/lib/auricle")
+    config = None
+    try:
+        config = load_config(path, os.environ).config if path is None or Path(path).is_file() else None
+        if config is None or config.mqtt.host is None or not (state / "auricle.sqlite").exists():
+            return
+        store = SettingsStore(state / "auricle.sqlite")
+        try:
+            trouble = asyncio.run(remove(config.mqtt, config.site, store))
+        finally:
+            store.close()
+    except AuricleError as error:
+        trouble = error.message
+    if trouble:
+        print(f"auricle: warning: not taken out of Home Assistant: {trouble}", file=sys.stderr)
+    elif config is not None:
+        print(f"took {config.site.id} out of Home Assistant")
 
 
 def _hint(user: bool, command: str) -> str:

@@ -42,7 +42,9 @@ class Mqtt(Section, frozen=True, kw_only=True):
     tls: Tls = default(Tls)
     discovery: Annotated[
         Literal["device", "legacy", "off"],
-        Meta(description="How Home Assistant finds this site. Not in this version yet.", extra={"later": True}),
+        Meta(
+            description='How Home Assistant finds this site; "legacy" is for one older than 2024.12, "off" removes it.'
+        ),
     ] = "device"
     hermes: Annotated[
         bool, Meta(description="Speak Rhasspy's Hermes topics too. Not in this version yet.", extra={"later": True})

@@ -1,0 +1,19 @@
+"""The broker's adapter, with what plugs into it according to the configuration."""
+
+from collections.abc import Callable
+
+from auricle.adapters.homeassistant import Discovery
+from auricle.adapters.mqtt import MqttAdapter
+from auricle.adapters.mqtt_extension import MqttExtension
+from auricle.model.events import ComponentChanged
+from auricle.ports import Store
+from auricle.service import Assistant
+from auricle.settings import Config
+
+
+def make_mqtt(
+    config: Config, assistant: Assistant, store: Store, on_change: Callable[[ComponentChanged], None]
+) -> MqttAdapter:
+    """Raises ConfigError without `mqtt.host`."""
+    extensions: list[MqttExtension] = [Discovery(assistant, config.mqtt, config.site, store)]
+    return MqttAdapter(assistant, config.mqtt, config.site, on_change, extensions)
