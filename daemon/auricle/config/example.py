@@ -52,9 +52,23 @@ def example_text(
                     if own or engine not in in_daemon:
                         caption = captions.get(engine, keys.description)
                         lines += _table(Table(own, None, caption), ("engines", engine), bare=True)
+        elif name == "plugins":
+            lines += _plugins(entry)
         else:
             lines += _table(entry, (name,))
     return "\n".join(lines) + "\n"
+
+
+def _plugins(shape: Table) -> Iterator[str]:
+    """Yield `[plugins]`, the keys that each plugin takes, and the plugins' own."""
+    shared = table(settings.PluginProcess).entries
+    keys = {name: entry for name, entry in shape.entries.items() if isinstance(entry, Key)}
+    yield from _table(Table(keys, shape.struct, shape.description), ("plugins",))
+    yield from ("", *_shared_keys("Plugins. Each takes these keys beside its own:", shared))
+    for name, entry in shape.entries.items():
+        if isinstance(entry, Table):
+            own = {key: value for key, value in entry.entries.items() if key not in shared}
+            yield from _table(Table(own, entry.struct, entry.description), ("plugins", name))
 
 
 def _table(shape: Table, place: Place, *, bare: bool = False) -> Iterator[str]:
@@ -89,7 +103,12 @@ def _key(name: str, key: Key) -> Iterator[str]:
 
 
 def _process_keys(shared: Mapping[str, Key | Table]) -> Iterator[str]:
-    yield "# Engines. One that runs in a process of its own, for STT or TTS, takes these keys beside its own:"
+    intro = "Engines. One that runs in a process of its own, for STT or TTS, takes these keys beside its own:"
+    yield from _shared_keys(intro, shared)
+
+
+def _shared_keys(intro: str, shared: Mapping[str, Key | Table]) -> Iterator[str]:
+    yield f"# {intro}"
     for name, key in shared.items():
         if isinstance(key, Key):
             default = default_value(key)

@@ -33,6 +33,12 @@ def disabled_plugins(tables: Mapping[str, Any]) -> list[str]:
     return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
 
+def isolated_plugins(plugins: object) -> list[str]:
+    """Return the plugins that run in processes of their own: only those know what their tables take."""
+    named = plugins.items() if isinstance(plugins, Mapping) else ()
+    return [name for name, keys in named if isinstance(keys, Mapping) and keys.get("isolated") is True]
+
+
 def unknown_engines(config: Config, known: Collection[str]) -> Iterator[tuple[Place, str]]:
     """Yield each engine that is asked for and that there is not."""
     asked: list[tuple[Place, str]] = []

@@ -11,7 +11,14 @@ import msgspec
 
 from auricle.config.check import Checker
 from auricle.config.crosscheck import crosscheck
-from auricle.config.installed import Types, disabled_plugins, not_loaded, remote_engines, unknown_engines
+from auricle.config.installed import (
+    Types,
+    disabled_plugins,
+    isolated_plugins,
+    not_loaded,
+    remote_engines,
+    unknown_engines,
+)
 from auricle.config.overrides import apply
 from auricle.config.schema import Table, configuration, table
 from auricle.config.secrets import read_secret
@@ -74,7 +81,8 @@ def check_options(
             return error.problems
         return ()
     engine_types = {**remote_engines(config.engines), **engine_config_types}
-    unjudged = not_loaded(plugin_config_types, config.plugins.disabled)
+    apart = isolated_plugins(config.plugin_options)
+    unjudged = not_loaded(plugin_config_types, [*config.plugins.disabled, *apart])
     checker = Checker(configuration(plugin_config_types, engine_types, in_daemon, unjudged))
     checker.table({"plugins": config.plugin_options, "engines": config.engines}, checker.root, ())
     faults = [*checker.faults, *unknown_engines(config, [*engine_types, *unjudged])]
@@ -94,7 +102,9 @@ def _judged(
     unjudged: Collection[str] = ()
     if plugin_types is not None and engine_types is not None:
         engine_types = {**remote_engines(tables.get("engines")), **engine_types}
-        unjudged = not_loaded(plugin_types, disabled_plugins(tables))
+        apart = isolated_plugins(tables.get("plugins"))
+        plugin_types = {name: plugin_types[name] for name in plugin_types if name not in apart}
+        unjudged = not_loaded(plugin_types, [*disabled_plugins(tables), *apart])
         root = configuration(plugin_types, engine_types, in_daemon, unjudged)
     beside = written.path.parent if written.path is not None else None
     checker = Checker(root, lambda name: read_secret(name, written.environ, beside))

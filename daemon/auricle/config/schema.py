@@ -58,7 +58,10 @@ def configuration(
     del entries["plugin_options"]
     plugins: dict[str, Key | Table] = dict(table(settings.Plugins).entries)
     for name, plugin in (plugin_types or {}).items():
-        plugins.setdefault(name, table(plugin))
+        own = table(plugin)
+        plugins.setdefault(
+            name, Table({**own.entries, **table(settings.PluginProcess).entries}, plugin, own.description)
+        )
     entries["plugins"] = Table(plugins, None, _first_line(settings.Plugins), plugin_types is not None, "plugin")
     process = table(settings.EngineProcess).entries
     engines: dict[str, Key | Table] = {}

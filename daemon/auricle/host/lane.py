@@ -188,7 +188,7 @@ def _result(what: str, outcome: object) -> object:
         return outcome
     error = outcome.error
     if isinstance(error, PluginError):
-        raise PluginError(error.message) from error
+        raise PluginError(error.message, code=error.code) from error
     if isinstance(error, SystemExit):
         raise PluginError(f"{what} tried to end the daemon (SystemExit: {error})") from error
     raise PluginError(f"{what} raised {type(error).__name__}: {error}") from error

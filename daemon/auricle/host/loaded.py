@@ -60,6 +60,8 @@ class Loaded:
     scheduling: "asyncio.Task[None] | None" = None
     breaker: Breaker = field(default_factory=Breaker)
     started: bool = False
+    isolated: bool = False
+    """It lives in a process of its own; `instance` stands for it."""
     faults: int = 0
     subscription: Subscription | None = None
     pump: "asyncio.Task[None] | None" = None

@@ -11,6 +11,9 @@ from auricle.api import PluginContext
 from auricle.host import checks
 from auricle.host.loaded import Loaded, PluginState
 
+GROUP = "auricle.plugins"
+"""The entry point group that plugins are found in."""
+
 
 def load(
     plugin: Loaded,

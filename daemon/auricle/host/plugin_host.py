@@ -5,7 +5,7 @@ import functools
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -27,6 +27,8 @@ from auricle.api import (
     hookspecs,
 )
 from auricle.host import checks, loading
+from auricle.host.isolated.process import AWAY
+from auricle.host.isolated.proxy import GRACE_S, isolated_plugin
 from auricle.host.lane import Lane
 from auricle.host.loaded import Loaded, PluginState, PluginStatus
 from auricle.host.running import Runner
@@ -35,8 +37,8 @@ from auricle.host.services import Broker, Desk, PluginAssistant
 from auricle.ports import House
 from auricle.settings import Plugins
 
-GROUP = "auricle.plugins"
-"""The entry point group that plugins are found in."""
+PROCESS_KEYS = ("isolated", "python")
+"""Keys of `[plugins.NAME]` that say how it is run; the rest is the plugin's."""
 
 Answer = TypeVar("Answer", Intent, Reply)
 
@@ -79,14 +81,20 @@ class PluginHost:
 
     def load(self) -> None:
         """Load every installed plugin that is not disabled. Never raises: each plugin's failure is in its status."""
-        found = sorted(entry_points(group=GROUP), key=lambda entry: self._place(entry.name))
-        for entry in found:
-            self._add(entry.name, entry.load, version=loading.version(entry), distribution=loading.distribution(entry))
+        for entry in sorted(entry_points(group=loading.GROUP), key=lambda entry: self._place(entry.name)):
+            self.add(entry)
+        for name, options in self._options.items():
+            if name not in self._plugins and options.get("isolated"):  # installed in an environment of its own
+                self._add(name, lambda: None, version="", distribution="")
         for key, names in (("disabled", self._settings.disabled), ("order", self._settings.order)):
             for name in names:
                 if name not in self._plugins:
                     near = checks.nearest(name, list(self._plugins))
                     self._on_fault(name, f"[plugins] {key} names {name}, which is not installed{near}")
+
+    def add(self, entry: EntryPoint) -> None:
+        """Load the plugin of an entry point."""
+        self._add(entry.name, entry.load, version=loading.version(entry), distribution=loading.distribution(entry))
 
     def register(self, name: str, plugin: type) -> None:
         """Load a plugin that no entry point names, as `load` would."""
@@ -102,7 +110,11 @@ class PluginHost:
 
     def config_types(self) -> Mapping[str, type[PluginConfig]]:
         """Plugin to the type of its `[plugins.NAME]`, where the plugin got far enough to have one."""
-        return {plugin.name: plugin.config_type for plugin in self._in_order() if plugin.config_type is not None}
+        return {
+            plugin.name: plugin.config_type
+            for plugin in self._in_order()
+            if plugin.config_type is not None and not plugin.isolated
+        }
 
     def engines(self) -> Mapping[str, EngineSpec]:
         """Every engine by name; where two plugins bring one name, the first in order has it."""
@@ -130,6 +142,10 @@ class PluginHost:
             for code in (language, family)[: 1 if language in plugin.sentences else 2]
             if code in plugin.sentences
         }
+
+    def all_sentences(self, name: str) -> Mapping[str, Sentences]:
+        """A plugin's sentences by language."""
+        return self._known(name).sentences
 
     async def startup(self) -> None:
         """Start all plugins at once; one that fails or overruns is `failed` and is not asked any more."""
@@ -206,6 +222,8 @@ class PluginHost:
 
     def _add(self, name: str, find: Callable[[], object], *, version: str, distribution: str) -> None:
         plugin = Loaded(name, find, self._lane(name), version, distribution)
+        if self._options.get(name, {}).get("isolated"):
+            plugin.find, plugin.isolated = functools.partial(self._isolated, plugin), True
         if name in self._plugins:
             first = self._plugins[name].distribution or "this program"
             self._on_fault(name, f"{distribution or 'this program'} brings it too; the one of {first} is used")
@@ -216,13 +234,29 @@ class PluginHost:
             return
         self._try_load(plugin)
 
+    def _isolated(self, plugin: Loaded) -> type:
+        def fault(text: str) -> None:
+            if (loop := self._desk.loop) is None or loop.is_closed():
+                self._fault(plugin, PluginError(text))
+            else:
+                loop.call_soon_threadsafe(self._fault, plugin, PluginError(text))
+
+        return isolated_plugin(
+            self._context(plugin.name),
+            self._options[plugin.name],
+            timeout_s=self._timeout_s,
+            load_timeout_s=self._load_timeout_s,
+            fault=fault,
+        )
+
     def _lane(self, name: str) -> Lane:
         return Lane(name, lambda text: self._fault(self._plugins[name], PluginError(text)))
 
     def _try_load(self, plugin: Loaded) -> None:
         taken = self.engines()
         try:
-            given = self._options.get(plugin.name, {})
+            own = self._options.get(plugin.name, {})
+            given = {} if plugin.isolated else {key: own[key] for key in own if key not in PROCESS_KEYS}
             loading.load(plugin, self._manager, given, self._plugin_context, self._load_timeout_s)
         except PluginError as error:
             loading.unload(plugin, self._manager)
@@ -283,6 +317,8 @@ class PluginHost:
         if impl is None:
             return None
         wanted = {name: arguments[name] for name in impl.argnames}
+        if plugin.isolated:
+            limit_s += 2 * GRACE_S
         return await plugin.lane.call(hook, functools.partial(impl.function, **wanted), limit_s)
 
     async def _ask(self, plugin: Loaded, hook: str, wanted: type[Answer], **arguments: object) -> Answer | None:
@@ -301,6 +337,8 @@ class PluginHost:
             plugin.state = PluginState.FAILED
 
     def _fault(self, plugin: Loaded, error: PluginError) -> None:
+        if error.code == AWAY:
+            return
         plugin.faults += 1
         plugin.detail = error.message
         rested = plugin.active and plugin.breaker.failed(monotonic())

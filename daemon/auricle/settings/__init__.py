@@ -6,7 +6,7 @@ import msgspec
 
 from auricle.settings.outside import Dbus, Http, Log, Metrics, Mqtt, Privacy, Tls, Wyoming
 from auricle.settings.section import Section, default
-from auricle.settings.skills import Intents, Plugins
+from auricle.settings.skills import Intents, PluginProcess, Plugins
 from auricle.settings.sound import Audio, AudioInput, AudioOutput, Listen, Site, Wake, WakeWord
 from auricle.settings.speech import EngineProcess, Stt, Tts
 
@@ -23,6 +23,7 @@ __all__ = [
     "Log",
     "Metrics",
     "Mqtt",
+    "PluginProcess",
     "Plugins",
     "Privacy",
     "Section",

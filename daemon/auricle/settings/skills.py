@@ -24,3 +24,15 @@ class Plugins(Section, frozen=True, kw_only=True):
 
     disabled: Annotated[tuple[str, ...], Meta(description="Plugins that are not loaded.")] = ()
     order: Annotated[tuple[str, ...], Meta(description="Plugins asked first, in this order; the rest by name.")] = ()
+
+
+class PluginProcess(Section, frozen=True, kw_only=True):
+    """Keys that every `[plugins.NAME]` takes beside the plugin's own: where it is run."""
+
+    isolated: Annotated[
+        bool, Meta(description="Run it in a process of its own, so that its crashes and dependencies stay its own.")
+    ] = False
+    python: Annotated[
+        str | None,
+        Meta(description="Interpreter of the environment that an isolated plugin is installed in; none: the daemon's."),
+    ] = None

@@ -1,0 +1,88 @@
+"""Misbehaves as it is told: raises, hangs, blocks, exits, crashes, leaks, floods, talks nonsense."""
+
+import asyncio
+import ctypes
+import os
+import sys
+import time
+from collections.abc import Mapping
+
+from auricle.api import Intent, PluginConfig, PluginContext, Reply, Sentences, Turn, hookimpl
+
+
+class Rude:
+    class Config(PluginConfig, frozen=True, kw_only=True):
+        greeting: str = "hello"
+
+    def __init__(self, context: PluginContext, config: Config) -> None:
+        self._context = context
+        self._config = config
+        self._leaked: list[asyncio.Task[None]] = []
+
+    @hookimpl
+    def auricle_sentences(self) -> Mapping[str, Sentences]:
+        return {
+            "en": Sentences(
+                {
+                    "be_rude": ("be rude and {deed}",),
+                    "greet": ("greet me",),
+                    "where": ("where do you live",),
+                },
+                lists={
+                    "deed": {
+                        "raise": "raise",
+                        "hang": "hang",
+                        "leak": "leak",
+                        "block": "block",
+                        "exit": "exit",
+                        "crash": "crash",
+                        "talk nonsense": "nonsense",
+                        "flood": "flood",
+                    }
+                },
+            )
+        }
+
+    @hookimpl
+    async def auricle_handle(self, intent: Intent, turn: Turn) -> object:
+        if intent.plugin != self._context.name:
+            return None
+        if intent.name == "greet":
+            return Reply(self._config.greeting)
+        if intent.name == "where":
+            return Reply(f"In process {os.getpid()}.")
+        return await getattr(self, f"_{intent.slots['deed']}")()
+
+    async def _raise(self) -> Reply:
+        raise RuntimeError("rude")
+
+    async def _hang(self) -> Reply:
+        while True:
+            try:
+                await asyncio.sleep(3600)
+            except asyncio.CancelledError:
+                continue
+
+    async def _leak(self) -> Reply:
+        self._leaked += [asyncio.create_task(asyncio.sleep(3600)) for _ in range(200)]
+        await asyncio.sleep(0)
+        return Reply("Leaked.")
+
+    async def _block(self) -> Reply:
+        time.sleep(1.0)
+        return Reply("Blocked.")
+
+    async def _exit(self) -> Reply:
+        sys.exit(3)
+
+    async def _crash(self) -> Reply:
+        ctypes.string_at(0)
+        return Reply("Still here.")
+
+    async def _nonsense(self) -> object:
+        return {"reply": 42}
+
+    async def _flood(self) -> Reply:
+        for number in range(100):
+            await self._context.assistant.say(f"Number {number}.")
+        return Reply("Flooded.")
