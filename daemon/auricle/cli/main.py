@@ -16,6 +16,7 @@ from auricle.model.errors import AuricleError, ConfigError
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("the daemon, in the foreground", "auricle.cli.run"),
     "demo": ("one spoken command through the whole pipeline, from a file to a file", "auricle.cli.demo"),
+    "say": ("speaks through the running daemon", "auricle.cli.say"),
     "ask": ("a typed command: prints the reply", "auricle.cli.ask"),
     "transcribe": ("speech in files to text", "auricle.cli.transcribe"),
     "synthesize": ("text to speech in a file", "auricle.cli.synthesize"),
@@ -28,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "trace": ("turns that were recorded: list, show, replay them", "auricle.cli.trace"),
     "doctor": ("what is wrong with sound, models, broker and machine, and what mends it", "auricle.cli.doctor"),
     "service": ("start with the machine or the session: install and uninstall the unit", "auricle.cli.service"),
+    "mqtt": ("what passes between this site and its broker, live", "auricle.cli.mqtt"),
     "cache": ("speech that is kept to be said again at once", "auricle.cli.cache"),
     "bench": ("measure this machine: latency, idle load, speed of the engines", "auricle.cli.bench"),
 }
