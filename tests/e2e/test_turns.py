@@ -157,9 +157,12 @@ def test_forty_turns_leave_nothing_behind(
             pulse.say(question, wait=False)
             den.wait("speech", lambda speech: speech["status"] == "finished")
             den.wait("state", lambda state: state["state"] != "speaking")
-            counts.append((den.ps.num_fds(), den.ps.num_threads(), len(den.workers())))
-    for kind in zip(*counts, strict=True):
-        assert max(kind) <= kind[0], counts
+            counts.append((den.ps.num_fds(), len(den.workers()), den.ps.num_threads()))
+    descriptors, processes, threads = zip(*counts, strict=True)
+    assert max(descriptors) <= descriptors[0], descriptors
+    assert max(processes) <= processes[0], processes
+    # The event loop's pool of threads grows to its bound in the first turns, as they happen to overlap.
+    assert max(threads[10:]) <= max(threads[:10]), threads
 
 
 @pytest.mark.parametrize("state", ["idle", "listening", "speaking"])
