@@ -1,9 +1,11 @@
 """How the parts of the pipeline are made from the configuration; `daemon.py` starts and stops them."""
 
+import os
 import time
 
 from auricle import __version__
 from auricle.api import VadEngine
+from auricle.config import cache_dir
 from auricle.engines.fleet import Fleet
 from auricle.engines.inprocess import make_vad, make_wake
 from auricle.host import PluginHost
@@ -12,6 +14,7 @@ from auricle.pipeline.dialogue import Dialogue
 from auricle.pipeline.dispatch import Dispatcher
 from auricle.pipeline.ears import Ears
 from auricle.pipeline.endpoint import EndpointRule
+from auricle.pipeline.phonetic.rule import SoundRule
 from auricle.pipeline.speak import LONGEST_TEXT, Speech, VoiceSettings
 from auricle.pipeline.speculate import SpeculationRule
 from auricle.pipeline.synthesis import KeptSpeech
@@ -58,6 +61,14 @@ def make_speech(
     )
 
 
+def sound_rule(config: Config) -> SoundRule | None:
+    """When what sounds like a sentence is taken for it; none never does."""
+    intents = config.intents
+    if not intents.by_sound:
+        return None
+    return SoundRule(intents.sound_distance, intents.sound_margin, cache_dir(os.environ) / "phonemes")
+
+
 def make_conversation(
     config: Config,
     assistant: Assistant,
@@ -70,7 +81,11 @@ def make_conversation(
 ) -> Conversation:
     language = config.site.language
     dispatcher = Dispatcher(
-        host, {language: host.sentences(language)}, near_miss=config.intents.near_miss, language=language
+        host,
+        {language: host.sentences(language)},
+        near_miss=config.intents.near_miss,
+        language=language,
+        by_sound=sound_rule(config),
     )
     return Conversation(
         ears=ears,

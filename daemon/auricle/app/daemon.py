@@ -154,6 +154,7 @@ class Daemon:
             speech=make_speech(self.config, self.assistant, self.fleet, self.speaker, self._kept_speech()),
         )
         await asyncio.to_thread(conversation.dialogue.dispatcher.prepare)
+        self._stack.callback(conversation.dialogue.dispatcher.close)
         self.assistant.attach(conversation, self.ears, self._describe)
         self.host.attach(self.assistant, self.topics)
         await self.host.startup()

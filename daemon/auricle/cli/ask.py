@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from auricle.config import LoadedConfig
     from auricle.model.intent import Intent, Reply
     from auricle.model.turn import Turn
+    from auricle.pipeline.recognition import Recognition
 
 EXAMPLES = """\
 It works without the daemon: what a command would publish over MQTT is told and not sent.
@@ -15,6 +16,7 @@ Exit status 0 says that a reply was given, "Sorry, I did not understand." includ
 examples:
   auricle ask "what time is it"
   auricle ask --json "turn on the kitchen light"
+  auricle ask --explain "turn on the chicken light"      which sentence it sounds like, how near, and what else
 """
 
 LONGEST_TEXT = 1024
@@ -24,6 +26,9 @@ LONGEST_TEXT = 1024
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("text", metavar="TEXT", help="the command, as it would be said")
     parser.add_argument("--json", action="store_true", help="print the reply and what was understood as JSON")
+    parser.add_argument(
+        "--explain", action="store_true", help="tell how it was understood, or why not, and who answered"
+    )
     parser.add_argument("--speak", action="store_true", help="speak the reply too")
     parser.add_argument("--language", help="language of the command, such as en; none: the site's")
 
@@ -32,6 +37,7 @@ def run(args: argparse.Namespace) -> int:
     import asyncio
 
     from auricle.cli.common import load, print_json
+    from auricle.cli.explain import facts, told
     from auricle.model.errors import BadRequest
     from auricle.model.turn import Turn
 
@@ -42,8 +48,9 @@ def run(args: argparse.Namespace) -> int:
     turn = Turn(language=args.language)
 
     async def ask() -> int:
-        intent, reply = await answer(loaded, text, turn)
+        intent, reply, recognition = await answer(loaded, text, turn)
         if args.json:
+            explained = {"explain": facts(recognition)} if args.explain else {}
             print_json(
                 {
                     "id": turn.id,
@@ -53,10 +60,13 @@ def run(args: argparse.Namespace) -> int:
                     "score": intent.score if intent else None,
                     "reply": reply.text,
                     "handled_by": reply.handled_by,
+                    **explained,
                 }
             )
         else:
             print(reply.text, flush=True)
+            if args.explain:
+                print("\n".join(told(recognition, reply)), flush=True)
         if args.speak and reply.text.strip():
             await speak(loaded, reply.text, args.language)
         return 0
@@ -64,11 +74,11 @@ def run(args: argparse.Namespace) -> int:
     return asyncio.run(ask())
 
 
-async def answer(loaded: "LoadedConfig", text: str, turn: "Turn") -> "tuple[Intent | None, Reply]":
+async def answer(loaded: "LoadedConfig", text: str, turn: "Turn") -> "tuple[Intent | None, Reply, Recognition]":
     """Understand and act as the daemon would, with its plugins; what they publish is refused and told."""
     import os
 
-    from auricle.app import make_host
+    from auricle.app import make_host, sound_rule
     from auricle.config import state_dir
     from auricle.model.intent import Transcript
     from auricle.pipeline.dispatch import Dispatcher
@@ -83,8 +93,14 @@ async def answer(loaded: "LoadedConfig", text: str, turn: "Turn") -> "tuple[Inte
             {code: sentences for code, sentences in known.items() if sentences},
             near_miss=config.intents.near_miss,
             language=config.site.language,
+            by_sound=sound_rule(config),
         )
-        return await dispatcher.dispatch(Transcript(text, language=turn.language), turn)
+        transcript = Transcript(text, language=turn.language)
+        recognition = await dispatcher.explain(transcript, turn)
+        intent = recognition.intent
+        reply = await dispatcher.act(intent, turn) if intent is not None else dispatcher.not_understood()
+        dispatcher.close()
+        return intent, reply, recognition
     finally:
         await host.shutdown()
 

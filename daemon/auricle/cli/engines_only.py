@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from auricle.api.engines import EngineKind
-from auricle.app import make_host, no_broker
+from auricle.app import make_host, no_broker, sound_rule
 from auricle.config import LoadedConfig, cache_dir, runtime_dir, state_dir
 from auricle.engines.fleet import Fleet
 from auricle.pipeline.dispatch import Dispatcher
@@ -20,7 +20,13 @@ def dispatcher_of(loaded: LoadedConfig) -> Dispatcher:
     config = loaded.config
     host = make_host(loaded, state_dir(os.environ), no_broker)
     language = config.site.language
-    return Dispatcher(host, {language: host.sentences(language)}, near_miss=config.intents.near_miss, language=language)
+    return Dispatcher(
+        host,
+        {language: host.sentences(language)},
+        near_miss=config.intents.near_miss,
+        language=language,
+        by_sound=sound_rule(config),
+    )
 
 
 @asynccontextmanager

@@ -16,6 +16,8 @@ class Transcript:
     """0 to 1, mean probability of the words; none where the engine gives none."""
     final: bool = True
     """False for a partial that may still change."""
+    alternatives: tuple[str, ...] = ()
+    """What else may have been said, the likeliest first; `text` is not among them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from auricle.model.intent import Standing
 from auricle.ports import Understanding
 
 if TYPE_CHECKING:
-    from auricle.pipeline.near_miss import NearMisses
-    from auricle.pipeline.sentences import Grammar, OnFault
-    from auricle.pipeline.standing import Standings
+    from auricle.pipeline.phonetic.rule import SoundRule
+    from auricle.pipeline.recognition import Recognition, Recognizer
+    from auricle.pipeline.sentences import OnFault
 
 NOT_UNDERSTOOD = {
     "en": "Sorry, I did not understand.",
@@ -35,7 +35,7 @@ def _log_fault(plugin: str, text: str) -> None:
 
 
 class Dispatcher:
-    """Sentences first, then near misses, then the plugins' own understanding; the first that understands has it."""
+    """Sentences first, by words and then by sound, then the plugins' own understanding; the first has it."""
 
     def __init__(
         self,
@@ -44,10 +44,12 @@ class Dispatcher:
         *,
         near_miss: float,
         language: str,
+        by_sound: "SoundRule | None" = None,
         on_fault: "OnFault" = _log_fault,
     ) -> None:
         """sentences: language to plugin to its sentences. near_miss: likeness that is enough, 0 to 1.
 
+        by_sound: when what sounds like a sentence is taken for it; none never does.
         language: the site's; of replies, and of transcripts in a language without sentences.
         on_fault: takes a plugin's name and what is wrong with its sentences.
         """
@@ -56,39 +58,49 @@ class Dispatcher:
         self._near_miss = near_miss
         self._language = language
         self._on_fault = on_fault
-        self._built: dict[str, tuple[Grammar, NearMisses]] = {}
-        self._standings: dict[str, Standings] = {}
+        self._by_sound = by_sound
+        self._built: dict[str, Recognizer] = {}
 
     def prepare(self) -> None:
         """Compile the site's sentences now, and not at the first command. Safe to call from another thread."""
-        self._grammar(None)
-        self.standing("", None)
+        self._recognizer(None).prepare()
+
+    def close(self) -> None:
+        """End the process that gives phonemes, if there is one."""
+        for recognizer in self._built.values():
+            recognizer.close()
 
     def standing(self, text: str, language: str | None = None) -> Standing:
         """How `text`, spoken by somebody who may go on, stands to the sentences."""
-        known = self._known(language)
-        if known not in self._standings:
-            from auricle.pipeline.standing import Standings  # as below
-
-            grammar, near = self._grammar(language)
-            self._standings[known] = Standings(
-                grammar, lambda text: grammar.match(text) or near.match(text), self._sentences.get(known, {})
-            )
-        return self._standings[known].of(text)
+        return self._recognizer(language).standing(text)
 
     def match(self, text: str, language: str | None = None) -> Intent | None:
-        """Return the intent of the sentence that `text` is or nearly is; asks no plugin."""
-        grammar, near = self._grammar(language)
-        return grammar.match(text) or near.match(text)
+        """Return the intent of the sentence that `text` is or nearly is, by its words; asks no plugin."""
+        return self._recognizer(language).match(text)
 
     async def recognize(self, transcript: Transcript, turn: Turn) -> Intent | None:
-        """Return what is wanted: by sentence, by near miss, else as a plugin understands it."""
+        """Return what is wanted: by sentence, by near miss, by sound, else as a plugin understands it."""
+        return (await self.explain(transcript, turn)).intent
+
+    async def explain(self, transcript: Transcript, turn: Turn) -> "Recognition":
+        """Understand, and tell how, or why not. Nothing is done about it."""
+        from auricle.pipeline.recognition import Recognition  # as below
+
         if not transcript.text.strip():
-            return None
+            return Recognition(None, "none", "there are no words")
         language = turn.language or transcript.language
         if self._known(language) not in self._built:
-            await asyncio.to_thread(self._grammar, language)
-        return self.match(transcript.text, language) or await self._understanding.recognize(transcript, turn)
+            await asyncio.to_thread(self._recognizer, language)
+        recognizer = self._recognizer(language)
+        texts = (transcript.text, *transcript.alternatives)
+        found = recognizer.by_words(texts)
+        if found is None:
+            found = await asyncio.to_thread(recognizer.by_sound, texts)
+        if found.intent is None:
+            intent = await self._understanding.recognize(transcript, turn)
+            if intent is not None:
+                return Recognition(intent, "plugin", f"{intent.plugin or 'a plugin'} understood it", found.hearing)
+        return found
 
     async def dispatch(self, transcript: Transcript, turn: Turn) -> tuple[Intent | None, Reply]:
         """Understand and act. Always gives a reply; `understood` is False where nothing was understood or nobody acted.
@@ -124,17 +136,21 @@ class Dispatcher:
     def renew(self, sentences: Mapping[str, Mapping[str, Sentences]]) -> None:
         """Take other sentences: plugins came or went."""
         self._sentences = sentences
+        self.close()
         self._built = {}
-        self._standings = {}
 
-    def _grammar(self, language: str | None) -> "tuple[Grammar, NearMisses]":
+    def _recognizer(self, language: str | None) -> "Recognizer":
         known = self._known(language)
         if known not in self._built:
-            from auricle.pipeline.near_miss import NearMisses  # 12 MB that `--help` need not load
-            from auricle.pipeline.sentences import Grammar
+            from auricle.pipeline.recognition import Recognizer  # 12 MB that `--help` need not load
 
-            grammar = Grammar(known, self._sentences.get(known, {}), self._on_fault)
-            self._built[known] = (grammar, NearMisses(grammar, self._near_miss))
+            self._built[known] = Recognizer(
+                known,
+                self._sentences.get(known, {}),
+                near_miss=self._near_miss,
+                by_sound=self._by_sound,
+                on_fault=self._on_fault,
+            )
         return self._built[known]
 
     def _known(self, language: str | None) -> str:

@@ -16,6 +16,7 @@ from hassil.sample import sample_sentence
 
 from auricle.api import Intent, Sentences
 from auricle.pipeline import wording
+from auricle.pipeline.phonetic.graph import Template
 
 LONGEST_TEXT = 300
 """Characters; longer text is no command."""
@@ -102,6 +103,13 @@ class Grammar:
         counts = [count for count, _, _ in self._countable()]
         return len(counts) == templates and sum(counts) <= MOST_SAMPLES
 
+    def templates(self) -> Iterator[Template]:
+        """Yield every sentence that was not left out, in the order in which ties are decided."""
+        for plugin in self._plugins:
+            for intent, data in plugin.intents.items():
+                for sentence in data.sentences:
+                    yield Template(plugin.name, intent, sentence, plugin.lists, plugin.rules)
+
     def _countable(self) -> "Iterator[tuple[int, _Compiled, Sentence]]":
         for plugin in self._plugins:
             for data in plugin.intents.values():
@@ -115,9 +123,10 @@ class _Compiled:
     """One plugin's sentences: lists and rules are its own, so that two plugins may use one name."""
 
     def __init__(self, plugin: str, own: Sentences, language: str, on_fault: OnFault) -> None:
+        self.name = plugin
         self._language = language
-        self._lists: dict[str, SlotList] = {}
-        self._rules: dict[str, Sentence] = {}
+        self.lists: dict[str, SlotList] = {}
+        self.rules: dict[str, Sentence] = {}
         self.intents: dict[str, IntentData] = {}
 
         def broken(what: str, error: object) -> None:
@@ -125,18 +134,18 @@ class _Compiled:
 
         for name, values in own.lists.items():
             try:
-                self._lists[name] = _word_list(name, values, language)
+                self.lists[name] = _word_list(name, values, language)
             except _BROKEN as error:
                 broken(f"the list {name}", _why(error))
         for name, (low, high) in own.ranges.items():
             try:
-                self._lists[name] = RangeSlotList(name=name, start=low, stop=high)
+                self.lists[name] = RangeSlotList(name=name, start=low, stop=high)
             except _BROKEN as error:
                 broken(f"the range {name}", _why(error))
-        self._lists.update({name: WildcardSlotList(name=name) for name in own.wildcards})
+        self.lists.update({name: WildcardSlotList(name=name) for name in own.wildcards})
         for name, body in own.expansion_rules.items():
             try:
-                self._rules[name] = parse_sentence(wording.template(body, language), keep_text=True)
+                self.rules[name] = parse_sentence(wording.template(body, language), keep_text=True)
             except _BROKEN as error:
                 broken(f"the rule <{name}>", _why(error))
         for intent, templates in own.intents.items():
@@ -152,8 +161,8 @@ class _Compiled:
             if texts:
                 self.intents[intent] = IntentData(
                     sentence_texts=texts,
-                    slot_lists=self._lists,
-                    expansion_rules=self._rules,
+                    slot_lists=self.lists,
+                    expansion_rules=self.rules,
                     wildcard_list_names=set(own.wildcards),
                 )
 
@@ -167,18 +176,18 @@ class _Compiled:
                 orders = factorial(len(expression.items)) if isinstance(expression, Permutation) else 1
                 return orders * prod(self.count(item) for item in expression.items)
             case ListReference():
-                words = self._lists.get(expression.list_name)
+                words = self.lists.get(expression.list_name)
                 if isinstance(words, TextSlotList):
                     return sum(self.count(value.text_in) for value in words.values)
                 return 0 if isinstance(words, WildcardSlotList) else 1
             case RuleReference():
-                return self.count(self._rules[expression.rule_name].expression)
+                return self.count(self.rules[expression.rule_name].expression)
             case _:
                 return 1
 
     def sample(self, sentence: Sentence) -> Iterator[str]:
-        ranges = [f"{{{name}}}" for name, words in self._lists.items() if isinstance(words, RangeSlotList)]
-        for text in sample_sentence(sentence, self._lists, self._rules, self._language, expand_ranges=False):
+        ranges = [f"{{{name}}}" for name, words in self.lists.items() if isinstance(words, RangeSlotList)]
+        for text in sample_sentence(sentence, self.lists, self.rules, self._language, expand_ranges=False):
             for name in ranges:
                 text = text.replace(name, "#")
             yield text
@@ -190,15 +199,15 @@ class _Compiled:
                 for item in expression.items:
                     self._check(item, within)
             case ListReference():
-                if expression.list_name not in self._lists and not expression.is_inline_range:
+                if expression.list_name not in self.lists and not expression.is_inline_range:
                     raise ValueError(f"there is no list, range or wildcard {{{expression.list_name}}}")
             case RuleReference():
                 name = expression.rule_name
-                if name not in self._rules:
+                if name not in self.rules:
                     raise ValueError(f"there is no rule <{name}>")
                 if name in within:
                     raise ValueError(f"the rule <{name}> stands for itself")
-                self._check(self._rules[name].expression, (*within, name))
+                self._check(self.rules[name].expression, (*within, name))
             case _:
                 pass
 

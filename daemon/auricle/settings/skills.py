@@ -14,6 +14,17 @@ class Intents(Section, frozen=True, kw_only=True):
         float,
         Meta(ge=0, le=1, description="How alike a near miss must be to a known sentence; 1 takes exact words only."),
     ] = 0.86
+    by_sound: Annotated[
+        bool, Meta(description="Take what sounds like a known sentence for it, where its words are none.")
+    ] = True
+    sound_distance: Annotated[
+        float,
+        Meta(ge=0, le=0.4, description="How far that may sound from the sentence, per phoneme; 0 is the very same."),
+    ] = 0.2
+    sound_margin: Annotated[
+        float,
+        Meta(ge=0, le=0.4, description="How much farther, per phoneme, the next sentence of another meaning must be."),
+    ] = 0.001
     timeout_s: Annotated[
         float, Meta(gt=0, le=60, description="Longest time that a plugin may take for one call.", extra={"unit": "s"})
     ] = 5.0

@@ -1,0 +1,217 @@
+"""From a transcript to the sentence that sounds like it: accepted, in doubt, or none."""
+
+import math
+import re
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum
+
+from auricle.api import Intent
+from auricle.model.intent import Standing
+from auricle.pipeline import wording
+from auricle.pipeline.phonetic.graph import Graph, Template, all_words, words
+from auricle.pipeline.phonetic.guards import objection
+from auricle.pipeline.phonetic.phonemes import Phonemes, PhonemesUnavailable
+from auricle.pipeline.phonetic.rule import SoundRule
+from auricle.pipeline.phonetic.walk import Path as Way
+from auricle.pipeline.phonetic.walk import Walk
+
+LONGEST = 150
+"""Phonemes of a transcript; a longer one is no command."""
+SHORTEST = 4
+"""Phonemes; in fewer, one that is misheard is too much."""
+LOOKED_AT = 0.5
+"""Distance above which a sentence is not even told of."""
+DOUBTFUL = 0.06
+"""A sentence this much farther than the threshold is worth a question."""
+SLACK = 0.7
+"""Cost by which a whole command may fit worse than the beginning of a longer one, and still count as whole."""
+MOST_CANDIDATES = 8
+_WITHIN = 0.06
+"""How much farther than the best a candidate may be."""
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+
+
+class Verdict(Enum):
+    TAKEN = "taken"
+    ASK = "ask"
+    """It may be meant: worth a question."""
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A sentence that may have been said."""
+
+    intent: Intent
+    sentence: str
+    distance: float
+    """Cost of a phoneme, on average; 0 sounds the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """What a transcript may stand for by its sound."""
+
+    verdict: Verdict
+    reason: str
+    candidates: tuple[Candidate, ...] = ()
+    """Of different meanings, the nearest first."""
+
+    @property
+    def intent(self) -> Intent | None:
+        """What is taken to be meant."""
+        return self.candidates[0].intent if self.verdict is Verdict.TAKEN else None
+
+
+@dataclass
+class BySound:
+    """The sentences of a grammar by their sound. Safe to use from several threads."""
+
+    language: str
+    templates: Sequence[Template]
+    rule: SoundRule
+    on_fault: Callable[[str, str], None]
+    """Takes a plugin's name and what is wrong with its sentences."""
+    _phonemes: Phonemes = field(init=False)
+    _graph: Graph = field(init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        """Raises PhonemesUnavailable."""
+        self._phonemes = Phonemes(self.language, self.rule.folder)
+        self._phonemes.of_sentences(all_words(self.templates))
+        self._graph = Graph(self.templates, self._pronounce, self._left_out)
+
+    def __len__(self) -> int:
+        """Nodes of the graph."""
+        return len(self._graph)
+
+    def close(self) -> None:
+        self._phonemes.close()
+
+    def hear(self, texts: Sequence[str]) -> Hearing:
+        """Find what sounds like the transcript.
+
+        texts: what the engine heard, the likeliest first. Raises PhonemesUnavailable.
+        """
+        best = Hearing(Verdict.NONE, "it sounds like no sentence")
+        for text in _readings(texts, self.language):
+            found = self._hear(text, texts[0])
+            if found.candidates and (not best.candidates or _rank(found) < _rank(best)):
+                best = found
+            elif not best.candidates and found.candidates == ():
+                best = replace(best, reason=found.reason)
+        return best
+
+    def standing(self, text: str) -> Standing:
+        """How far `text` has come, taking sounds as `hear` does. Raises PhonemesUnavailable."""
+        heard = self._heard(wording.spoken(text, self.language))
+        if not heard or len(heard) > LONGEST or not self._graph.finals:
+            return Standing.UNKNOWN
+        walk = Walk(self._graph, heard, limit=LOOKED_AT)
+        most = self.rule.distance * len(heard)
+        ends = [node for node, _ in self._graph.finals if walk.cost(node) <= most]
+        least = min((walk.cost(node) for node in ends), default=math.inf)
+        alive = walk.alive()
+        if alive > most:
+            return Standing.UNKNOWN
+        if least > alive + SLACK:
+            return Standing.UNFINISHED
+        best = [node for node in ends if walk.cost(node) <= least + SLACK]
+        return Standing.WHOLE if all(node in self._graph.last for node in best) else Standing.OPEN
+
+    def _hear(self, text: str, whole: str) -> Hearing:
+        heard_words = words(text)
+        sounds = self._phonemes.of(heard_words)
+        heard = [phone for sound in sounds for phone in sound]
+        if len(heard) < SHORTEST:
+            return Hearing(Verdict.NONE, "it is too short to be known by its sound")
+        if len(heard) > LONGEST:
+            return Hearing(Verdict.NONE, "it is too long for a command")
+        if not self._graph.finals:
+            return Hearing(Verdict.NONE, "there are no sentences without free slots")
+        walk = Walk(self._graph, heard, limit=LOOKED_AT)
+        ways: list[tuple[Candidate, Way]] = []
+        for way in walk.paths(_WITHIN * len(heard)):
+            candidate = self._candidate(way, whole, len(heard))
+            if not any(_meaning(candidate.intent) == _meaning(known.intent) for known, _ in ways):
+                ways.append((candidate, way))
+                if len(ways) == MOST_CANDIDATES:
+                    break
+        if not ways:
+            return Hearing(Verdict.NONE, "it sounds like no sentence")
+        candidates = tuple(candidate for candidate, _ in ways)
+        return Hearing(*self._judged(candidates, ways[0][1], heard_words, sounds), candidates)
+
+    def _judged(
+        self, candidates: Sequence[Candidate], way: Way, heard: Sequence[str], sounds: Sequence[tuple[str, ...]]
+    ) -> tuple[Verdict, str]:
+        best, distance = candidates[0], self.rule.distance
+        if best.distance > distance:
+            near = best.distance <= distance + DOUBTFUL
+            said = f"the nearest sentence is {best.distance:.3f} away, farther than {distance:g}"
+            return (Verdict.ASK if near else Verdict.NONE), said
+        numbers = frozenset(str(value) for value in best.intent.slots.values() if type(value) is int)
+        said_sounds = self._phonemes.of(way.words)
+        family = wording.family(self.language)
+        against = objection(heard, sounds, way.words, said_sounds, numbers & set(way.words), family)
+        if against is not None:
+            return Verdict.ASK, against
+        if len(candidates) > 1 and candidates[1].distance - best.distance < self.rule.margin:
+            return Verdict.ASK, f'"{candidates[1].sentence}" sounds as much like it'
+        return Verdict.TAKEN, f"{best.distance:.3f} away, within {distance:g}"
+
+    def _candidate(self, way: Way, text: str, count: int) -> Candidate:
+        template = self._graph.templates[way.template]
+        slots = dict(self._graph.marks[mark] for mark in way.marks)
+        distance = way.cost / count
+        score = min(0.999, max(0.0, round(1.0 - distance, 3)))
+        intent = Intent(template.intent, slots, text, score=score, plugin=template.plugin)
+        return Candidate(intent, " ".join(way.words), round(distance, 4))
+
+    def _heard(self, text: str) -> list[str]:
+        return [phone for sound in self._phonemes.of(words(text)) for phone in sound]
+
+    def _pronounce(self, word: str) -> tuple[str, ...]:
+        return self._phonemes.of([word])[0]
+
+    def _left_out(self, template: Template, why: str) -> None:
+        text = template.sentence.text or template.intent
+        self.on_fault(template.plugin, f'the sentence "{text}" of {template.intent} is not known by sound: {why}')
+
+
+def _readings(texts: Sequence[str], language: str) -> list[str]:
+    """The texts, less politeness; and one that was said or written twice, once."""
+    found: list[str] = []
+    for text in texts:
+        parts = _SENTENCE_END.split(text.strip())
+        if len(parts) > 1 and _again(parts[0], parts[1]):
+            found.append(wording.without_politeness(wording.spoken(parts[0], language), language))
+        found.append(wording.without_politeness(wording.spoken(text, language), language))
+    return list(dict.fromkeys(text for text in found if text))
+
+
+def _again(first: str, second: str) -> bool:
+    """Whether the second begins as the first does: Whisper writes what it heard in noise twice."""
+    one, other = words(first), words(second)
+    return len(other) > 2 and one[: min(len(one), len(other), 4)] == other[:4][: len(one)]
+
+
+def _rank(hearing: Hearing) -> tuple[int, float]:
+    return [Verdict.TAKEN, Verdict.ASK, Verdict.NONE].index(hearing.verdict), hearing.candidates[0].distance
+
+
+def _meaning(intent: Intent) -> tuple[str, str, str]:
+    return intent.plugin, intent.name, repr(sorted(intent.slots.items()))
+
+
+__all__ = [
+    "BySound",
+    "Candidate",
+    "Hearing",
+    "PhonemesUnavailable",
+    "SoundRule",
+    "Verdict",
+]

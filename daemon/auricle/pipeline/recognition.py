@@ -1,0 +1,117 @@
+"""What a transcript means by the sentences of one language: word for word, as a near miss, by its sound."""
+
+import logging
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from auricle.api import Intent, Sentences
+from auricle.model.intent import Standing
+from auricle.pipeline.near_miss import NearMisses
+from auricle.pipeline.phonetic.matcher import BySound, Hearing, PhonemesUnavailable, SoundRule, Verdict
+from auricle.pipeline.sentences import Grammar, OnFault
+from auricle.pipeline.standing import Standings
+
+_LOG = logging.getLogger("auricle.dispatch")
+
+
+@dataclass(frozen=True, slots=True)
+class Recognition:
+    """How a transcript was understood, or why it was not."""
+
+    intent: Intent | None
+    how: str
+    """`words`, `near_miss`, `sound`, `plugin` (its own understanding), or `none`."""
+    reason: str
+    hearing: Hearing | None = None
+    """What it sounds like, where that was looked at."""
+
+
+class Recognizer:
+    """The sentences of one language. Safe to use from several threads."""
+
+    def __init__(
+        self,
+        language: str,
+        sentences: Mapping[str, Sentences],
+        *,
+        near_miss: float,
+        by_sound: SoundRule | None,
+        on_fault: OnFault,
+    ) -> None:
+        """sentences: by plugin. near_miss: likeness that is enough. by_sound: none leaves sound out of it."""
+        self._language = language
+        self._rule = by_sound
+        self._on_fault = on_fault
+        self.grammar = Grammar(language, sentences, on_fault)
+        self.near = NearMisses(self.grammar, near_miss)
+        self._standings = Standings(self.grammar, self.match, sentences)
+        self._sound: BySound | None = None
+        self._lock = threading.Lock()
+
+    def prepare(self) -> None:
+        """Learn how the sentences sound."""
+        self._by_sound()
+
+    def close(self) -> None:
+        with self._lock:
+            if self._sound is not None:
+                self._sound.close()
+
+    def match(self, text: str) -> Intent | None:
+        """The intent of the sentence that `text` is or nearly is, by its words."""
+        return self.grammar.match(text) or self.near.match(text)
+
+    def by_words(self, texts: Sequence[str]) -> Recognition | None:
+        """Look for the words, in each of the texts in turn, exact ones first."""
+        for index, text in enumerate(texts):
+            if (intent := self.grammar.match(text)) is not None:
+                said = "the words are a sentence's" if index == 0 else f'"{text}" may have been said'
+                return Recognition(intent, "words", said)
+        if (intent := self.near.match(texts[0])) is not None:
+            return Recognition(intent, "near_miss", f"{intent.score:.3f} like a sentence")
+        return None
+
+    def by_sound(self, texts: Sequence[str]) -> Recognition:
+        """Look for what sounds like it; takes some ten milliseconds."""
+        sound = self._by_sound()
+        if sound is None:
+            return Recognition(None, "none", "no sentence has these words")
+        try:
+            hearing = sound.hear(texts)
+        except PhonemesUnavailable as error:
+            self._unavailable(error)
+            return Recognition(None, "none", "no sentence has these words")
+        return Recognition(hearing.intent, "sound" if hearing.intent else "none", hearing.reason, hearing)
+
+    def standing(self, text: str) -> Standing:
+        """How `text`, spoken by somebody who may go on, stands to the sentences, by its words or else its sound."""
+        known = self._standings.of(text)
+        if known is not Standing.UNKNOWN or not text.strip() or self.match(text) is not None:
+            return known
+        sound = self._by_sound()
+        if sound is None:
+            return known
+        try:
+            return sound.standing(text)
+        except PhonemesUnavailable as error:
+            self._unavailable(error)
+            return known
+
+    def _by_sound(self) -> BySound | None:
+        with self._lock:
+            if self._rule is not None and self._sound is None:
+                try:
+                    self._sound = BySound(self._language, list(self.grammar.templates()), self._rule, self._on_fault)
+                except PhonemesUnavailable as error:
+                    self._unavailable(error)
+            return self._sound if self._rule is not None else None
+
+    def _unavailable(self, error: PhonemesUnavailable) -> None:
+        """Told once; words are matched as ever."""
+        if self._rule is not None:
+            self._rule = None
+            _LOG.warning("commands are not understood by their sound in %s: %s", self._language, error)
+
+
+__all__ = ["Hearing", "Recognition", "Recognizer", "SoundRule", "Verdict"]
