@@ -27,6 +27,15 @@ class FasterWhisperConfig(PluginConfig, frozen=True, kw_only=True):
     beam_size: Annotated[
         int, Meta(ge=1, le=10, description="Guesses followed at a time; 1 is the quickest, 5 a little better.")
     ] = 1
+    alternatives: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=10,
+            description="What else an unclear command may be, for the matching by sound; it takes one decode more, "
+            "with so many guesses. 0 is none.",
+        ),
+    ] = 5
     languages: Annotated[
         tuple[str, ...],
         Meta(description="Languages that may be spoken, the likeliest first; only for multilingual models."),

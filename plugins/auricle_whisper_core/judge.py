@@ -44,6 +44,8 @@ class Decoded:
     tokens: int
     cut: bool
     """The token budget was used up."""
+    alternatives: tuple[str, ...] = ()
+    """What else may have been said, the likeliest first; only of a poor decode."""
 
 
 def judge(decoded: Decoded) -> Verdict:

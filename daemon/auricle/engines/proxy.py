@@ -36,6 +36,8 @@ from auricle.model.speech import SynthesisRequest
 _CONNECT_S: Final = 5.0
 _RETRY_S: Final = 0.05
 _LATE_ERROR_S: Final = 1.0
+MOST_ALTERNATIVES: Final = 10
+"""Texts beside the transcript that are taken from a server."""
 _MOST_KEPT_S: Final = 60
 """Speech is kept back until it is whole, but no more of it than this."""
 
@@ -207,7 +209,15 @@ def _final(event: Event) -> Transcript:
         text=text.strip(),
         language=language if isinstance(language, str) else None,
         confidence=min(1.0, max(0.0, float(confidence))) if isinstance(confidence, int | float) else None,
+        alternatives=_alternatives(event),
     )
+
+
+def _alternatives(event: Event) -> tuple[str, ...]:
+    told = event.data.get("alternatives")
+    if not isinstance(told, list):
+        return ()
+    return tuple(text.strip() for text in told[:MOST_ALTERNATIVES] if isinstance(text, str) and text.strip())
 
 
 def _partial(event: Event, heard: str) -> str:

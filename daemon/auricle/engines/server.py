@@ -337,6 +337,8 @@ class _Connection:
                 event = TranscriptMessage(text=final.text, language=final.language).event()
                 if final.confidence is not None:
                     event.data["confidence"] = final.confidence
+                if final.alternatives:
+                    event.data["alternatives"] = list(final.alternatives)
                 await self._send(event)
                 if partials:
                     await self._send(TranscriptStop().event())

@@ -118,10 +118,18 @@ class Dialogue:
         changed = self._changed(before, transcript.text, language) if before is not None else None
         if changed is not None and (changed.corrects or self.dispatcher.match(transcript.text, language) is None):
             return await self._act(changed, turn, language)
-        intent = await self.dispatcher.recognize(transcript, turn)
-        if intent is None:
+        found = await self.dispatcher.explain(transcript, turn)
+        if found.intent is not None:
+            return await self._act(found.intent, turn, language)
+        if (likely := found.in_doubt) is None:
             return None, self.dispatcher.not_understood()
-        return await self._act(intent, turn, language)
+        text = words_of(language).meant.format(sentence=likely.sentence)
+        question = Question("yes_no", _CONFIRMED, likely.intent)
+        reply = Reply(text, handled_by="dialogue", understood=False, expects_answer=question)
+        self.expect(reply)
+        if self._asked is not None:
+            self._asked = replace(self._asked, confirms=True)
+        return None, reply
 
     async def _act(
         self, intent: Intent, turn: Turn, language: str, *, confirmed: bool = False

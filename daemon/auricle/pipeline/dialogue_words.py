@@ -14,6 +14,8 @@ class DialogueWords:
     """Said when it was ended."""
     again: str
     """Said before a question that is asked once more."""
+    meant: str
+    """Asked where it is not sure that `{sentence}` was said."""
     correction: str
     """Template of how a correction begins."""
     context: str
@@ -36,6 +38,7 @@ WORDS: Mapping[str, DialogueWords] = {
         ),
         ended="Okay, never mind.",
         again="Sorry?",
+        meant="Did you mean: {sentence}?",
         correction="(no|no no|nope|actually|sorry|no sorry|wait|no wait) [[i] (mean|meant|said)|make (it|that)]"
         "|[i] (mean|meant|said)|make (it|that)|not that",
         context="(and|what about|how about|and what about|and how about|also|then|and then)",
@@ -48,6 +51,7 @@ WORDS: Mapping[str, DialogueWords] = {
         never_mind=tuple("vergiss es|egal|schon gut|abbrechen|abbruch|stopp|stop|lass es|nichts|doch nicht".split("|")),
         ended="Gut, dann nicht.",
         again="Wie bitte?",
+        meant="Meintest du: {sentence}?",
         correction="(nein|nee|doch|eigentlich|entschuldigung|moment) [ich (meine|meinte|sagte)|mach]"
         "|ich (meine|meinte|sagte)",
         context="(und|und was ist mit|was ist mit|wie ist es mit|auch|dann)",
@@ -60,6 +64,7 @@ WORDS: Mapping[str, DialogueWords] = {
         never_mind=tuple("laisse tomber|annule|annuler|peu importe|tant pis|arrête|stop|rien|oublie".split("|")),
         ended="D'accord, tant pis.",
         again="Pardon ?",
+        meant="Vouliez-vous dire : {sentence} ?",
         correction="(non|en fait|pardon|attends) [je (veux dire|voulais dire)|plutôt]|je (veux dire|voulais dire)",
         context="(et|et pour|et dans|qu'en est-il de|aussi|puis)",
         before="(pour|dans|à|de|le|la|l'|je veux|disons|euh)",
@@ -71,6 +76,7 @@ WORDS: Mapping[str, DialogueWords] = {
         never_mind=tuple("olvídalo|da igual|déjalo|cancela|cancelar|para|nada|no importa".split("|")),
         ended="Vale, lo dejo.",
         again="¿Perdón?",
+        meant="¿Querías decir: {sentence}?",
         correction="(no|en realidad|perdón|espera) [quería decir|quiero decir|mejor]|(quería|quiero) decir",
         context="(y|y en|y qué hay de|también|luego)",
         before="(para|en|a|de|quiero|digamos|eh)",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from auricle.api import Intent, Sentences
 from auricle.model.intent import Standing
 from auricle.pipeline.near_miss import NearMisses
-from auricle.pipeline.phonetic.matcher import BySound, Hearing, PhonemesUnavailable, SoundRule, Verdict
+from auricle.pipeline.phonetic.matcher import BySound, Candidate, Hearing, PhonemesUnavailable, SoundRule, Verdict
 from auricle.pipeline.sentences import Grammar, OnFault
 from auricle.pipeline.standing import Standings
 
@@ -25,6 +25,14 @@ class Recognition:
     reason: str
     hearing: Hearing | None = None
     """What it sounds like, where that was looked at."""
+
+    @property
+    def in_doubt(self) -> Candidate | None:
+        """The sentence that may have been meant and is worth a question; none where one was understood."""
+        hearing = self.hearing
+        if self.intent is not None or hearing is None or hearing.verdict is not Verdict.ASK:
+            return None
+        return hearing.candidates[0]
 
 
 class Recognizer:

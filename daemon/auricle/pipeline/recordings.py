@@ -66,6 +66,8 @@ class Segment:
     language: str | None = None
     confidence: float | None = None
     """0 to 1; none where the engine gives none."""
+    alternatives: tuple[str, ...] = ()
+    """What else may have been said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,8 @@ class Recording:
 
     @property
     def transcript(self) -> Transcript:
-        return Transcript(self.text, self.language, self.confidence)
+        alternatives = self.segments[0].alternatives if len(self.segments) == 1 else ()
+        return Transcript(self.text, self.language, self.confidence, alternatives=alternatives)
 
 
 async def transcribe_recording(
@@ -266,7 +269,7 @@ async def _segment(chunk: Chunk, stt: SpeechToText, language: str | None) -> Seg
                 raise
         else:
             start_s, end_s = chunk.first_sample / INBOUND_RATE_HZ, chunk.end_sample / INBOUND_RATE_HZ
-            return Segment(start_s, end_s, heard.text.strip(), heard.language, heard.confidence)
+            return Segment(start_s, end_s, heard.text.strip(), heard.language, heard.confidence, heard.alternatives)
 
 
 async def _final(sound: AudioFrame, stt: SpeechToText, language: str | None) -> Transcript:

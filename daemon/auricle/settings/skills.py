@@ -20,7 +20,7 @@ class Intents(Section, frozen=True, kw_only=True):
     sound_distance: Annotated[
         float,
         Meta(ge=0, le=0.4, description="How far that may sound from the sentence, per phoneme; 0 is the very same."),
-    ] = 0.2
+    ] = 0.25
     sound_margin: Annotated[
         float,
         Meta(ge=0, le=0.4, description="How much farther, per phoneme, the next sentence of another meaning must be."),

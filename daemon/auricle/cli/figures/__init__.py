@@ -19,6 +19,7 @@ TOPICS = {
     "turn": "turns",
     "commands": "commands",
     "whispers": "whispers",
+    "intents": "intents",
 }
 """Topic to the module that has `benches(loaded, plan)`, in the order in which they are best made."""
 USUAL = ("start", "idle", "stt", "tts", "turn")

@@ -155,9 +155,8 @@ class Graph:
             self.ways[int(place[node])] = into
         self.finals = [(int(place[node]), template) for node, template in build.finals]
         """Nodes at which a sentence may end, each with its template's index."""
-        followed = {*self.before.tolist()}.union(*(into[:, 0].tolist() for into in self.ways.values()))
-        self.last = frozenset(node for node, _ in self.finals if node not in followed)
-        """The ends after which nothing can be said."""
+        self.onward = np.unique(self.before[sorted(self.begins)]) if self.begins else np.empty(0, dtype=np.int32)
+        """Nodes after which a word more can be said."""
         self.ranks = list(self._ranks(rank[order]))
 
     def __len__(self) -> int:

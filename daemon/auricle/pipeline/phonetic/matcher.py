@@ -119,8 +119,7 @@ class BySound:
             return Standing.UNKNOWN
         if least > alive + SLACK:
             return Standing.UNFINISHED
-        best = [node for node in ends if walk.cost(node) <= least + SLACK]
-        return Standing.WHOLE if all(node in self._graph.last for node in best) else Standing.OPEN
+        return Standing.OPEN if walk.least(self._graph.onward) <= least + 1e-3 else Standing.WHOLE
 
     def _hear(self, text: str, whole: str) -> Hearing:
         heard_words = words(text)

@@ -8,7 +8,7 @@ from pathlib import Path
 class SoundRule:
     """When a sentence that sounds like the transcript is taken for it."""
 
-    distance: float = 0.2
+    distance: float = 0.25
     """Cost of a phoneme, on average, up to which it is taken; 0 takes none."""
     margin: float = 0.001
     """How much farther the next sentence of another meaning must be."""

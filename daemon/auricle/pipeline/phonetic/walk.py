@@ -62,6 +62,12 @@ class Walk:
         row = self._row_of[node]
         return float(self._rows[row, -1]) if row >= 0 else float("inf")
 
+    def least(self, nodes: npt.NDArray[np.int32]) -> float:
+        """The least of these nodes' costs."""
+        rows = self._row_of[nodes]
+        rows = rows[rows >= 0]
+        return float(self._rows[rows, -1].min()) if len(rows) else float("inf")
+
     def alive(self) -> float:
         """The least cost of having heard all somewhere in the graph, be it the end of a sentence or not."""
         return float(self._rows[: self._used, -1].min())
