@@ -1,9 +1,13 @@
 """The system unit, as `auricle service install` puts it in place, under a real systemd and its full hardening."""
 
+import os
 import re
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -30,6 +34,7 @@ silence_s = 0.4
 """
 HEARD = re.compile(r"turn (\S+) \(hey_jarvis\) answered")
 FIRST_S, EVERY_S, TIMES = 3.0, 12.0, 40
+WATCHDOG_S = 10.0
 
 
 def quiet(seconds: float) -> "np.ndarray":
@@ -73,6 +78,30 @@ def den(machine: Machine, speak: Speak) -> Machine:
     house(machine, speak)
     install(machine)
     return machine
+
+
+@contextmanager
+def feeding(fifo: Path) -> Iterator[threading.Event]:
+    """Quiet flows into a FIFO at the pace of speech while the event is set; whoever reads it may come and go."""
+    flows, over = threading.Event(), threading.Event()
+    flows.set()
+    pipe = os.open(fifo, os.O_RDWR | os.O_NONBLOCK)
+    piece = quiet(0.1).tobytes()
+
+    def feed() -> None:
+        while not over.wait(0.1):
+            if flows.is_set():
+                with suppress(BlockingIOError):
+                    os.write(pipe, piece)
+
+    thread = threading.Thread(target=feed)
+    thread.start()
+    try:
+        yield flows
+    finally:
+        over.set()
+        thread.join()
+        os.close(pipe)
 
 
 def heard(machine: Machine) -> int:
@@ -126,3 +155,69 @@ def test_the_unit_is_active_when_it_listens_and_hears_under_full_hardening(den: 
     assert den.show(UNIT, "Result") == {"Result": "success"}
     alive = den.run("ps", "-e", "-o", "pid=").split()
     assert not {str(number) for number in last} & set(alive)
+
+
+@pytest.mark.timeout(300)
+def test_sound_that_stops_coming_ends_in_a_new_start_and_the_journal_says_why(machine: Machine) -> None:
+    fifo = machine.folder / "sound.fifo"
+    os.mkfifo(fifo, 0o644)
+    with feeding(fifo) as flows:
+        config = CONFIG.replace(f'"file:{SHARED}/house.wav"', '"-"')
+        install(machine, config, f"StandardInput=file:{SHARED}/sound.fifo\n")
+        machine.run("systemctl", "start", UNIT)
+        time.sleep(WATCHDOG_S + 3)
+        assert restarts(machine) == 0, machine.story()
+        flows.clear()
+        machine.until("the watchdog", lambda: restarts(machine) >= 1)
+        flows.set()
+        machine.until("listening again", lambda: listens(machine))
+    journal = machine.journal(f"--unit={UNIT}")
+    assert "no sound has come from standard input" in journal
+    assert "Watchdog timeout" in journal
+    assert "in _hear_block" in journal or "Current thread" in journal
+
+
+@pytest.mark.timeout(300)
+def test_a_wrong_configuration_is_told_once_and_not_tried_again(machine: Machine) -> None:
+    install(machine, CONFIG + "[wake]\nwordz = 1\n")
+    machine.run("systemctl", "start", UNIT, check=False)
+    machine.until("failed", lambda: machine.state(UNIT) == "failed")
+    time.sleep(2)
+    assert restarts(machine) == 0
+    assert "wordz" in machine.journal(f"--unit={UNIT}")
+
+
+@pytest.mark.long
+@pytest.mark.timeout(300)
+def test_without_a_microphone_the_unit_waits_a_while_and_is_then_active_and_says_so(machine: Machine) -> None:
+    install(machine, '[audio.output]\ndevice = "null"\n')
+    machine.run("systemctl", "start", "--no-block", UNIT)
+    said = "degraded: no microphone, retrying"
+    machine.until("waiting", lambda: machine.show(UNIT, "StatusText")["StatusText"].startswith(said))
+    assert machine.state(UNIT) == "activating"
+    machine.until("active", lambda: machine.state(UNIT) == "active")
+    assert machine.show(UNIT, "StatusText")["StatusText"].startswith(said)
+    time.sleep(WATCHDOG_S + 5)
+    assert restarts(machine) == 0
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+def test_twenty_restarts_leave_nothing_behind(den: Machine) -> None:
+    def left() -> tuple[int, ...]:
+        mounts = len(den.run("cat", "/proc/1/mountinfo").splitlines())
+        files = den.run("find", "/run/auricle", "/tmp", "/var/tmp", "/dev/shm", "/var/lib/auricle", "-mindepth", "1")
+        return len(den.processes(UNIT)), mounts, len(files.splitlines()), len(den.run("ps", "-e").splitlines())
+
+    den.run("systemctl", "start", UNIT)
+    den.until("listening", lambda: listens(den))
+    counts = [left()]
+    for _ in range(20):
+        den.run("systemctl", "restart", UNIT)
+        den.until("listening", lambda: listens(den))
+        counts.append(left())
+    for number, kind in enumerate(zip(*counts[1:], strict=True)):
+        assert kind[-1] <= kind[0], (number, counts)
+    den.run("systemctl", "stop", UNIT)
+    assert den.processes(UNIT) == []
+    print(f"processes, mounts, files, all processes: {counts[0]} … {counts[-1]}")
