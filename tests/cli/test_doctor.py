@@ -117,6 +117,7 @@ def test_a_sound_server_that_is_not_reached(room: tuple[Patient, PulseServer]) -
     assert patient.ask("server")["sound server"]["state"] == "ok"
 
 
+@pytest.mark.long
 @pytest.mark.sound
 def test_a_tone_is_played_on_the_speaker(room: tuple[Patient, PulseServer]) -> None:
     patient, pulse = room
@@ -254,6 +255,7 @@ def test_a_clock_that_is_off(patient: Patient) -> None:
     assert patient.ask("machine")["clock"]["state"] in ("ok", "warning")
 
 
+@pytest.mark.long
 @pytest.mark.models
 def test_engines_are_tried_by_a_round_trip(patient: Patient) -> None:
     found = patient.ask("engines")["engines"]

@@ -40,6 +40,7 @@ def signs(*, heard_s: float = 0.0, turned_s: float = 0.0, kept_s: float = 0.0, w
     [
         ([STARTING], "starting"),
         ([STARTING, USB], "starting"),
+        ([STARTED], "degraded: no microphone, retrying (the sound server or driver has not answered yet)"),
         ([USB], "listening for hey jarvis on USB mic"),
         ([USB, GONE], "degraded: no microphone, retrying (USB mic is gone)"),
         ([USB, MuteSet(muted=True)], "muted"),
@@ -73,6 +74,8 @@ def test_a_word_would_be_heard_once_all_has_started_and_the_microphone_sounds() 
         (signs(heard_s=6), after(USB, MuteSet(muted=True)), ""),
         (signs(heard_s=600), after(USB, GONE), ""),
         (signs(heard_s=600, kept_s=200), after(USB, GONE), "the sound server or driver has not answered for 200 s"),
+        (signs(heard_s=100, kept_s=100), after(STARTED), ""),
+        (signs(heard_s=130, kept_s=130), after(STARTED), "the sound server or driver has not answered for 130 s"),
         (signs(turned_s=7), after(USB, MuteSet(muted=True)), "the ears have stalled for 7 s"),
         (signs(turned_s=7, heard_s=7, waits=True), after(USB), ""),
     ],

@@ -130,13 +130,13 @@ def withheld_for(signs: Signs, status: Status, now_s: float) -> str:
         return ""
     if now_s - signs.turned_s() > _QUIET_S:
         return f"the ears have stalled for {now_s - signs.turned_s():.0f} s"
-    if "microphone" in status.faults:
+    if "microphone" not in status.well:
         stuck_s = now_s - signs.kept_s()
         return f"the sound server or driver has not answered for {stuck_s:.0f} s" if stuck_s > _STUCK_S else ""
-    if status.muted or "start" in status.faults:
+    if status.muted:
         return ""
-    quiet_s = now_s - signs.heard_s()
-    return f"no sound has come from {status.well.get('microphone', 'the microphone')}" if quiet_s > _QUIET_S else ""
+    quiet = now_s - signs.heard_s() > _QUIET_S
+    return f"no sound has come from {status.well['microphone']}" if quiet else ""
 
 
 def in_words(status: Status, words: Sequence[str]) -> str:
@@ -154,9 +154,10 @@ def in_words(status: Status, words: Sequence[str]) -> str:
         return "muted"
     if status.state != "idle":
         return f"in a turn: {status.state}" if status.turn is not None else status.state
+    if "microphone" not in status.well:
+        return "degraded: no microphone, retrying (the sound server or driver has not answered yet)"
     names = " or ".join(_spoken(word) for word in words)
-    device = status.well.get("microphone", "").partition(",")[0]
-    return f"listening for {names or 'no wake word'}" + (f" on {device}" if device else "")
+    return f"listening for {names or 'no wake word'} on {status.well['microphone'].partition(',')[0]}"
 
 
 def _spoken(model: str) -> str:
