@@ -75,6 +75,7 @@ class Assistant:
         self._turn: tuple[Turn, asyncio.Task[Outcome]] | None = None
         self._conversation: Conversation | None = None
         self._ears: Ears | None = None
+        self._wake_on = True
         self._describe: Callable[[], dict[str, object]] = dict
 
     def attach(self, conversation: Conversation, ears: Ears, describe: Callable[[], dict[str, object]]) -> None:
@@ -182,6 +183,8 @@ class Assistant:
 
     def wake(self, hit: WakeHit) -> None:
         """The ears heard a wake word."""
+        if not self._wake_on:
+            return
         turn = Turn(wake_word=hit.wake_word, score=hit.score, first_sample=hit.sample)
         self.publish(WakeHeard(turn=turn.id, wake_word=hit.wake_word, score=round(hit.score, 4), sample=hit.sample))
         self._begin(turn)
@@ -194,6 +197,10 @@ class Assistant:
         if self._turn is not None and id in (None, self._turn[0].id):
             self._turn[1].cancel()
         return ended
+
+    def set_wake(self, on: bool) -> None:
+        """Whether wake words begin turns; until the daemon ends. The microphone stays open for `listen`."""
+        self._wake_on = on
 
     def set_muted(self, muted: bool) -> None:
         """Close or open the microphone; kept over restarts."""

@@ -61,6 +61,7 @@ class ScriptedAssistant:
         self.stopped: list[str | None] = []
         self.prompts: list[str | None] = []
         self.hears = "turn on the light"
+        self.wakes = True
         self.think = asyncio.Event()
         self.think.set()
         self.ledger: Ledger | None = None
@@ -125,6 +126,9 @@ class ScriptedAssistant:
         for waiting in ended:
             self.finish(waiting, SpeechStatus.CANCELLED, "stopped")
         return len(ended)
+
+    def set_wake(self, on: bool) -> None:
+        self.wakes = on
 
     def set_muted(self, muted: bool) -> None:
         self.publish(MuteSet(muted=muted))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from auricle.adapters.hermes import Hermes
 from auricle.adapters.homeassistant import Discovery
 from auricle.adapters.mqtt import MqttAdapter
 from auricle.adapters.mqtt_extension import MqttExtension
@@ -16,4 +17,6 @@ def make_mqtt(
 ) -> MqttAdapter:
     """Raises ConfigError without `mqtt.host`."""
     extensions: list[MqttExtension] = [Discovery(assistant, config.mqtt, config.site, store)]
+    if config.mqtt.hermes:
+        extensions.append(Hermes(assistant, config.site))
     return MqttAdapter(assistant, config.mqtt, config.site, on_change, extensions)

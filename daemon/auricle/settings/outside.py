@@ -46,9 +46,7 @@ class Mqtt(Section, frozen=True, kw_only=True):
             description='How Home Assistant finds this site; "legacy" is for one older than 2024.12, "off" removes it.'
         ),
     ] = "device"
-    hermes: Annotated[
-        bool, Meta(description="Speak Rhasspy's Hermes topics too. Not in this version yet.", extra={"later": True})
-    ] = False
+    hermes: Annotated[bool, Meta(description="Speak the Hermes topics of Rhasspy 2.5 too.")] = False
     pool: Annotated[
         bool, Meta(description="Share synthesis and transcription. Not in this version yet.", extra={"later": True})
     ] = False
