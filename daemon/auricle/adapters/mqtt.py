@@ -12,6 +12,7 @@ from auricle.adapters.mqtt_assistant import Assistant
 from auricle.adapters.mqtt_extension import MqttExtension
 from auricle.adapters.mqtt_link import Link
 from auricle.adapters.mqtt_messages import Outgoing
+from auricle.adapters.mqtt_pool import Pool
 from auricle.adapters.mqtt_serving import ADAPTER, Requests, is_publishable
 from auricle.bus import Subscription
 from auricle.ledger import Ledger
@@ -68,6 +69,7 @@ class MqttAdapter:
             extension.attach(self._link.send)
             for topic in extension.topics:
                 self._requests.takers.setdefault(topic, []).append(extension.take)
+        self._pool = Pool(assistant, settings, site) if settings.pool else None
         self._status = assistant.status
         self._sent: dict[str, bytes] = {}
         self._lost = 0
@@ -87,6 +89,8 @@ class MqttAdapter:
         self._status = self._assistant.status
         self._subscription = self._subscribed.enter_context(self._assistant.bus.subscribe(_EVENTS))
         self._link.start()
+        if self._pool is not None:
+            await self._pool.start()
         self._tasks = (
             asyncio.create_task(self._send_events(self._subscription), name="mqtt events"),
             asyncio.create_task(self._requests.serve(self._link), name="mqtt requests"),
@@ -97,6 +101,8 @@ class MqttAdapter:
         if self._subscription is None:
             return
         self._subscription.close()
+        if self._pool is not None:
+            await self._pool.stop()
         events, requests = self._tasks
         requests.cancel()
         await asyncio.wait({events, requests}, timeout=_DRAIN_S)

@@ -46,11 +46,13 @@ class Connection:
         v5: bool,
         farewell: Outgoing,
         topics: Sequence[str],
+        drops: Sequence[str] = (),
         on_open: Callable[[], None],
         on_ready: Callable[[str], None],
         on_message: Callable[[Incoming], None],
     ) -> None:
-        """farewell: the last will, also sent at a clean end. on_open: called when the broker has said yes; messages
+        """farewell: the last will, also sent at a clean end. drops: what an earlier session subscribed to and this one
+        does not. on_open: called when the broker has said yes; messages
         that it kept come from then on. on_ready: called when it has taken the subscriptions, with the broker in words.
 
         Raises ConfigError if the TLS files cannot be used.
@@ -60,6 +62,7 @@ class Connection:
         self._v5 = v5
         self._farewell = farewell
         self._topics = tuple(topics)
+        self._drops = list(drops)
         self._on_open = on_open
         self._on_ready = on_ready
         self._deliver = on_message
@@ -196,6 +199,8 @@ class Connection:
         self._present = object()
         self._open = True
         self._on_open()
+        if self._drops:
+            client.unsubscribe(self._drops)
         if self._v5:
             # Retained requests are refused, so the flag must be seen on those that come live too.
             options = SubscribeOptions(qos=1, retainAsPublished=True)

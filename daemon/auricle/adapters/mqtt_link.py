@@ -46,13 +46,23 @@ class Link:
     """`send`, `ack` and `take` are for the event loop; the connection itself is the thread's."""
 
     def __init__(
-        self, settings: Mqtt, *, client_id: str, farewell: Outgoing, topics: Sequence[str], listener: Listener
+        self,
+        settings: Mqtt,
+        *,
+        client_id: str,
+        farewell: Outgoing,
+        topics: Sequence[str],
+        listener: Listener,
+        drops: Sequence[str] = (),
     ) -> None:
-        """farewell: the last will, also sent at a clean end. topics: what is subscribed to, without wildcards."""
+        """farewell: the last will, also sent at a clean end. topics: what is subscribed to. drops: what an earlier
+        session of this client id subscribed to, and this one gives up.
+        """
         self._settings = settings
         self._client_id = client_id
         self._farewell = farewell
         self._topics = tuple(topics)
+        self._drops = tuple(drops)
         self._listener = listener
         self._inbox: deque[Incoming] = deque()
         self._outbox: deque[Outgoing | Ack] = deque()
@@ -155,6 +165,7 @@ class Link:
                     v5=self._v5,
                     farewell=self._farewell,
                     topics=self._topics,
+                    drops=self._drops,
                     on_open=self._on_open,
                     on_ready=self._on_ready,
                     on_message=self._on_message,

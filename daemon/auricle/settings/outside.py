@@ -48,7 +48,7 @@ class Mqtt(Section, frozen=True, kw_only=True):
     ] = "device"
     hermes: Annotated[bool, Meta(description="Speak the Hermes topics of Rhasspy 2.5 too.")] = False
     pool: Annotated[
-        bool, Meta(description="Share synthesis and transcription. Not in this version yet.", extra={"later": True})
+        bool, Meta(description="Share synthesis and transcription with other daemons; see docs/scaling.md.")
     ] = False
     keepalive_s: Annotated[
         int,
