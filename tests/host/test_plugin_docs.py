@@ -1,5 +1,6 @@
 """What the plugin guide says is so: every hook is in it, and its example works."""
 
+import inspect
 import re
 import sys
 from pathlib import Path
@@ -7,13 +8,16 @@ from types import ModuleType
 
 import pytest
 
-from auricle.api import PluginContext, Transcript, Turn
+from auricle.api import PluginContext, Transcript, Turn, hookspecs
 from auricle.host import PluginHost
 from auricle.host.checks import known_hooks
 from auricle.pipeline.dispatch import Dispatcher
 from auricle.settings import Plugins
 
-GUIDE = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text()
+PAGE = Path(__file__).parents[2] / "docs" / "plugins.md"
+GUIDE = PAGE.read_text()
+_BEGIN = "<!-- hooks: written by `pytest tests/host/test_plugin_docs.py --update-golden` -->\n"
+_END = "<!-- end of hooks -->"
 TABLE = re.findall(r"^\| `(auricle_\w+)\(([\w, ]*)\)` \|", GUIDE, re.MULTILINE)
 
 
@@ -24,7 +28,7 @@ def test_every_hook_is_in_the_guide_with_its_arguments_in_lifecycle_order() -> N
 
 
 def test_guide_names_no_hook_that_there_is_not() -> None:
-    assert set(re.findall(r"\bauricle_(?!dice)\w+\b", GUIDE)) <= set(known_hooks())
+    assert set(re.findall(r"\bauricle_(?!dice|house)\w+\b", GUIDE)) <= set(known_hooks())
 
 
 def test_guide_says_the_limits_that_the_code_has() -> None:
@@ -64,3 +68,26 @@ async def test_example_of_the_guide_works(monkeypatch: pytest.MonkeyPatch) -> No
     _, reply = await dispatcher.dispatch(Transcript("Roll the dice!"), Turn())
     assert reply.text in ("It is a 1.", "It is a 2.")
     await host.shutdown()
+
+
+def reference() -> str:
+    """Every hook as the code has it."""
+    parts = []
+    for name in known_hooks():
+        hook = getattr(hookspecs, name)
+        parts.append(f"### `{name}{inspect.signature(hook)}`\n\n{inspect.getdoc(hook)}\n")
+    return "\n".join(parts).replace("auricle.model.", "").replace("auricle.api.", "")
+
+
+def test_reference_is_what_the_hooks_say_of_themselves(request: pytest.FixtureRequest) -> None:
+    before, _, rest = GUIDE.partition(_BEGIN)
+    written, _, after = rest.partition(_END)
+    if request.config.getoption("--update-golden"):
+        PAGE.write_text(f"{before}{_BEGIN}\n{reference()}\n{_END}{after}")
+        pytest.skip("the reference was written anew")
+    assert written.strip() == reference().strip()
+
+
+def test_every_hook_has_a_test_named_after_it() -> None:
+    tests = (Path(__file__).parent / "test_hooks.py").read_text()
+    assert [name for name in known_hooks() if not re.search(rf"def test_{name}\b", tests)] == []

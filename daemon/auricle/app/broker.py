@@ -13,10 +13,14 @@ from auricle.settings import Config
 
 
 def make_mqtt(
-    config: Config, assistant: Assistant, store: Store, on_change: Callable[[ComponentChanged], None]
+    config: Config,
+    assistant: Assistant,
+    store: Store,
+    on_change: Callable[[ComponentChanged], None],
+    plugins: MqttExtension,
 ) -> MqttAdapter:
     """Raises ConfigError without `mqtt.host`."""
-    extensions: list[MqttExtension] = [Discovery(assistant, config.mqtt, config.site, store)]
+    extensions: list[MqttExtension] = [Discovery(assistant, config.mqtt, config.site, store), plugins]
     if config.mqtt.hermes:
         extensions.append(Hermes(assistant, config.site))
     return MqttAdapter(assistant, config.mqtt, config.site, on_change, extensions)

@@ -179,7 +179,7 @@ class Daemon:
             await asyncio.wait_for(self._microphone_told.wait(), _FIRST_SOUND_S)
         self.assistant.publish(replace(starting, ok=True, detail="", at=utc_now()))
         if self.config.mqtt.host is not None:
-            self._mqtt = make_mqtt(self.config, self.assistant, self._store, self._tell)
+            self._mqtt = make_mqtt(self.config, self.assistant, self._store, self._tell, self.topics)
             await self._mqtt.start()
             self._stack.push_async_callback(self._mqtt.stop)
         if unused := ", ".join(unused_keys(self.config)):

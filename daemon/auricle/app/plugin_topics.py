@@ -3,12 +3,16 @@
 from collections.abc import Callable
 
 from auricle.adapters.mqtt import MqttAdapter
-from auricle.model.errors import NotConnected
+from auricle.adapters.mqtt_extension import Send
+from auricle.adapters.mqtt_messages import Incoming
+from auricle.model.errors import BadRequest, NotConnected
+from auricle.model.events import Event
 from auricle.settings import Mqtt, Site
+from auricle.status import Status
 
 
 class PluginTopics:
-    """Implements `host.services.Broker`."""
+    """Implements `host.services.Broker`, and plugs into the adapter for what plugins subscribed to at their start."""
 
     def __init__(self, mqtt: Mqtt, site: Site, adapter: Callable[[], MqttAdapter | None]) -> None:
         """adapter: none while there is no broker to talk to."""
@@ -29,5 +33,27 @@ class PluginTopics:
         await self.send(f"{self._root}/{topic}", payload, qos, retain)
 
     def subscribe(self, topic: str, call: Callable[[bytes], None]) -> None:
-        """Call for each message on `T/<topic>`."""
+        """Call for each message on `T/<topic>`. Raises BadRequest once the adapter has made its subscriptions."""
+        if self._adapter() is not None:
+            raise BadRequest(f"topic: {topic} is subscribed to too late: do it in auricle_startup", field="topic")
         self.calls.setdefault(f"{self._root}/{topic}", []).append(call)
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        return tuple(self.calls)
+
+    def attach(self, send: Send) -> None:
+        pass
+
+    def ready(self) -> None:
+        pass
+
+    def take(self, incoming: Incoming) -> None:
+        for call in self.calls.get(incoming.topic, ()):
+            call(incoming.payload)
+
+    def observe(self, event: Event, status: Status) -> None:
+        pass
+
+    async def stop(self) -> None:
+        pass

@@ -38,6 +38,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
 A module may have `EXAMPLES`, lines that end its help; the first line of its docstring is the description.
 """
 
+ALIASES = {"plugin": "plugins"}
+
 DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 """Exit statuses; 3 says that the daemon cannot be reached."""
 
@@ -72,7 +74,7 @@ def _dispatch(argv: list[str]) -> int:
         top.print_usage(sys.stderr)
         _tell("name a command; `auricle --help` lists them")
         return WRONG_USAGE
-    name = argv[at]
+    name = ALIASES.get(argv[at], argv[at])
     if name not in COMMANDS:
         return _of_a_plugin(name, options.config, argv[at + 1 :])
     line, module_name = COMMANDS[name]

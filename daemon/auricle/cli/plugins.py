@@ -12,6 +12,7 @@ EXAMPLES = """\
 examples:
   auricle plugins list               every plugin with its state
   auricle plugins info clock         its hooks, sentences, engines and keys
+  auricle plugins new dice           a plugin package in ./auricle-dice, whose test passes at once
   auricle plugins list --json        the same for programs
 """
 
@@ -21,11 +22,20 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     actions.add("list", "every plugin: state, version, package, hooks, and what is wrong with it", json="it")
     info = actions.add("info", "one plugin: its hooks, sentences, engines and keys", json="it")
     info.add_argument("name", metavar="NAME", help="as `auricle plugins list` shows it")
+    new = actions.add("new", "a package for a plugin of your own: plugin, sentences, test, README")
+    new.add_argument("name", metavar="NAME", help="one word in lower case: what the plugin is called")
+    new.add_argument(
+        "--into", metavar="FOLDER", default=".", help="where the package's folder is made; the current one"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     from auricle.cli.common import load, load_host
 
+    if args.action == "new":
+        from auricle.cli.new_plugin import write
+
+        return write(args.name, args.into)
     config = load(args).config
     host = load_host(config)
     if args.action == "list":

@@ -84,7 +84,7 @@ class Harness:
         self._thread = threading.Thread(target=self._loop.run_forever, name="harness", daemon=True)
         self._thread.start()
         self._stack.callback(self._end_loop)
-        self._host = PluginHost(
+        self.host = PluginHost(
             plugins=Plugins(),
             options=self._options,
             context=lambda name: PluginContext(
@@ -99,9 +99,9 @@ class Harness:
             on_fault=lambda name, text: self.faults.append(f"{name}: {text}"),
         )
         for name, plugin in self._plugins.items():
-            self._host.register(name, plugin)
+            self.host.register(name, plugin)
         self._run(self._start())
-        self._stack.callback(lambda: self._run(self._host.shutdown()))
+        self._stack.callback(lambda: self._run(self.host.shutdown()))
         return self
 
     def __exit__(
@@ -130,12 +130,17 @@ class Harness:
         """What a sentence is understood as; nobody acts on it."""
         return self._dispatcher.match(text)
 
+    def handle(self, intent: Intent) -> str | None:
+        """Let the plugins handle an intent; return the reply's text, None if nobody answered."""
+        reply = self._run(self.host.handle(intent, Turn()))
+        return reply.text if reply is not None else None
+
     def tell(self, event: Event) -> None:
         """Tell the plugins of an event."""
-        self._run(self._host.event(event))
+        self._run(self.host.event(event))
 
     def status(self, name: str = "") -> PluginStatus:
-        return next(status for status in self._host.statuses() if status.name == (name or self.name))
+        return next(status for status in self.host.statuses() if status.name == (name or self.name))
 
     def now(self) -> datetime:
         return (datetime.now().astimezone() + self.offset).astimezone()
@@ -157,17 +162,17 @@ class Harness:
         self._telling: set[asyncio.Task[None]] = set()
         self.house.tell = self._tell_soon
         self._dispatcher = Dispatcher(
-            self._host,
-            {self._language: self._host.sentences(self._language)},
+            self.host,
+            {self._language: self.host.sentences(self._language)},
             near_miss=self._near_miss,
             language=self._language,
         )
         self._respond = Dialogue(self._dispatcher, language=self._language, now=self.now).respond
-        self._host.attach(self.house, ScriptedTopics(self.house))
-        await self._host.startup()
+        self.host.attach(self.house, ScriptedTopics(self.house))
+        await self.host.startup()
 
     def _tell_soon(self, event: Event) -> None:
-        task = asyncio.create_task(self._host.event(event))
+        task = asyncio.create_task(self.host.event(event))
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
 
