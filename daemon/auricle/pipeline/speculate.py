@@ -54,11 +54,10 @@ class SpeculationRule:
 class Attempt:
     """One run of speech to text over what was said up to a pause."""
 
-    def __init__(self, task: "asyncio.Task[Transcript]", last_sample: int, voiced: int) -> None:
+    def __init__(self, task: "asyncio.Task[tuple[Transcript, Standing]]", last_sample: int, voiced: int) -> None:
         self.task = task
         self.last_sample = last_sample
         self.judged = False
-        self.standing = Standing.UNKNOWN
         self._voiced = voiced
 
     def covers(self, voiced: int) -> bool:
@@ -99,8 +98,9 @@ class Speculation:
         tell: Callable[[str, int, Standing | None], None],
         prepared: Callable[[Sequence[AudioFrame]], Sequence[AudioFrame]] = tuple,
     ) -> None:
-        """standing: of a text in a language; must take milliseconds. tell: takes status, last sample and standing of an
-        attempt. prepared: makes a command's frames ready for the engine.
+        """standing: of a text in a language; called on a thread beside the event loop.
+
+        tell: takes status, last sample and standing of an attempt. prepared: makes a command's frames ready for the engine.
         """
         self._stt = stt
         self._rule = rule
@@ -125,7 +125,7 @@ class Speculation:
                 unjudged = {attempt.task} if attempt is not None and not attempt.judged else set()
                 await asyncio.wait({pulling, *unjudged}, return_when=asyncio.FIRST_COMPLETED)
                 if attempt is not None and not attempt.judged and attempt.task.done():
-                    self._judge(attempt, hearing, language)
+                    self._judge(attempt, hearing)
                 if not pulling.done():
                     if hearing.verdict.final:
                         break
@@ -156,7 +156,7 @@ class Speculation:
     async def finish(self, attempt: Attempt) -> Transcript | None:
         """Return the transcript of an attempt that covers the command; None if the engine failed at it."""
         try:
-            transcript = await attempt.task
+            transcript, standing = await attempt.task
         except EngineError as error:
             _LOG.info("speculation failed: %s", error)
             self._tell("failed", attempt.last_sample, None)
@@ -164,13 +164,18 @@ class Speculation:
         finally:
             if not attempt.task.done():
                 await attempt.cancel()
-        self._tell("hit", attempt.last_sample, attempt.standing if attempt.judged else None)
+        self._tell("hit", attempt.last_sample, standing)
         return transcript
 
     def _attempt(self, frames: Sequence[AudioFrame], last_sample: int, voiced: int, language: str | None) -> Attempt:
         self._tell("started", last_sample, None)
-        task = asyncio.create_task(self._transcript(tuple(frames), language), name="speculation")
+        task = asyncio.create_task(self._understood(tuple(frames), language), name="speculation")
         return Attempt(task, last_sample, voiced)
+
+    async def _understood(self, frames: Sequence[AudioFrame], language: str | None) -> tuple[Transcript, Standing]:
+        transcript = await self._transcript(frames, language)
+        standing = await asyncio.to_thread(self._standing, transcript.text, language or transcript.language)
+        return transcript, standing
 
     async def _transcript(self, frames: Sequence[AudioFrame], language: str | None) -> Transcript:
         async with aclosing(self._stt.transcribe(_stream(self._prepared(frames)), language)) as found:
@@ -179,15 +184,14 @@ class Speculation:
                     return transcript
         raise EngineError("the STT engine ended without a transcript")
 
-    def _judge(self, attempt: Attempt, hearing: Hearing, language: str | None) -> None:
+    def _judge(self, attempt: Attempt, hearing: Hearing) -> None:
         """The transcript is there and the speaker is silent: how long is waited depends on the words."""
         attempt.judged = True
         if attempt.task.cancelled() or attempt.task.exception() is not None:
             return
-        transcript = attempt.task.result()
-        attempt.standing = self._standing(transcript.text, language or transcript.language)
+        _, standing = attempt.task.result()
         if (heard := hearing.heard) is not None and attempt.covers(heard.voiced):
-            hearing.expect(self._rule.silence(attempt.standing))
+            hearing.expect(self._rule.silence(standing))
 
     async def _cancel(self, attempt: Attempt) -> None:
         self._budget.cancelled()
