@@ -39,6 +39,12 @@ def house() -> ScriptedAssistant:
     return assistant
 
 
+async def announced(mosquitto: Mosquitto, store: SettingsStore, **keys: object) -> None:
+    """By an earlier run, which is over."""
+    async with running(mosquitto.port, house(), extensions=plugged(store), **keys) as run:
+        await run.until(lambda: "homeassistant" in store.load())
+
+
 async def test_one_retained_message_describes_the_device(
     mosquitto: Mosquitto, store: SettingsStore, golden: Golden
 ) -> None:
@@ -88,8 +94,7 @@ async def test_it_is_announced_again_only_when_something_else_is_to_be_said(
 
 
 async def test_a_wake_word_that_is_no_more_is_taken_back(mosquitto: Mosquitto, store: SettingsStore) -> None:
-    async with running(mosquitto.port, house(), extensions=plugged(store)):
-        pass
+    await announced(mosquitto, store)
     assistant = house()
     assistant.description = {**assistant.description, "wake_words": ["hey_jarvis"]}
     async with running(mosquitto.port, assistant, extensions=plugged(store)):
@@ -100,8 +105,7 @@ async def test_a_wake_word_that_is_no_more_is_taken_back(mosquitto: Mosquitto, s
 
 
 async def test_an_older_home_assistant_gets_a_message_for_each(mosquitto: Mosquitto, store: SettingsStore) -> None:
-    async with running(mosquitto.port, house(), extensions=plugged(store)):
-        pass
+    await announced(mosquitto, store)
     async with running(mosquitto.port, house(), discovery="legacy", extensions=plugged(store)):
         async with collect(mosquitto, "homeassistant/#") as seen:
             messages = {message.topic: parsed(message) for message in await off(seen.until, 11)}
@@ -115,8 +119,7 @@ async def test_an_older_home_assistant_gets_a_message_for_each(mosquitto: Mosqui
 
 @pytest.mark.parametrize("before", ["device", "legacy"])
 async def test_off_takes_everything_back(mosquitto: Mosquitto, store: SettingsStore, before: str) -> None:
-    async with running(mosquitto.port, house(), discovery=before, extensions=plugged(store)):
-        pass
+    await announced(mosquitto, store, discovery=before)
     async with running(mosquitto.port, house(), discovery="off", extensions=plugged(store)):
         await off(mosquitto.publish, "homeassistant/status", "online")
         async with collect(mosquitto, "homeassistant/#") as seen:
@@ -124,8 +127,7 @@ async def test_off_takes_everything_back(mosquitto: Mosquitto, store: SettingsSt
 
 
 async def test_it_can_be_removed_with_no_daemon_running(mosquitto: Mosquitto, store: SettingsStore) -> None:
-    async with running(mosquitto.port, house(), discovery="legacy", extensions=plugged(store)):
-        pass
+    await announced(mosquitto, store, discovery="legacy")
     settings = Mqtt(host="127.0.0.1", port=mosquitto.port)
     assert await homeassistant.remove(settings, SITE, store) is None
     async with collect(mosquitto, "homeassistant/#", "auricle/attic/availability") as seen:

@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -311,3 +312,39 @@ async def test_stopping_is_quick_without_a_broker_and_with_one_that_hangs(mosqui
     async with collect(mosquitto, f"{T}/availability") as seen:
         assert (await off(seen.next)).payload == b"offline"
     assert time.monotonic() - began_s < 15
+
+
+async def test_a_certificate_out_of_its_time_is_said_so_and_a_new_one_mends_it(
+    make_mosquitto: MakeBroker, caplog: pytest.LogCaptureFixture
+) -> None:
+    broker = make_mosquitto()
+    await off(broker.use_tls)
+    good = (broker.folder / "server.crt").read_bytes()
+    signed = ["openssl", "x509", "-req", "-in", "server.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial"]
+    expired = [*signed, "-days", "-1", "-extfile", "server.ext", "-out", "server.crt"]
+    await off(subprocess.run, expired, cwd=broker.folder, check=True, capture_output=True)
+    await off(broker.start)
+    async with running(broker.port, wait=False, host="localhost", tls=Tls(ca=str(broker.ca))) as run:
+        detail = await trouble(run)
+        assert "out of its time" in detail
+        assert detail in caplog.text
+        (broker.folder / "server.crt").write_bytes(good)
+        await off(broker.restart)
+        await run.until(lambda: run.changes[-1].ok)
+
+
+async def test_what_the_access_list_refuses_is_said_so_and_a_new_list_mends_it(
+    make_mosquitto: MakeBroker, caplog: pytest.LogCaptureFixture
+) -> None:
+    broker = make_mosquitto()
+    broker.add_user("house", PASSWORD)
+    broker.use_acl("user house", f"topic read {T}/#")
+    await off(broker.start)
+    async with running(broker.port, username="house", password=PASSWORD) as run:
+        await run.until(lambda: any(not change.ok for change in run.changes))
+        detail = run.changes[-1].detail
+        assert "check its access list" in detail
+        assert caplog.text.count(detail) == 1
+        (broker.folder / "acl").write_text("user house\ntopic readwrite auricle/#\n")
+        await off(broker.restart)
+        await run.until(lambda: run.changes[-1].ok)

@@ -50,10 +50,12 @@ class Connection:
         on_open: Callable[[], None],
         on_ready: Callable[[str], None],
         on_message: Callable[[Incoming], None],
+        on_refused: Callable[[str], None],
     ) -> None:
         """farewell: the last will, also sent at a clean end. drops: what an earlier session subscribed to and this one
         does not. on_open: called when the broker has said yes; messages
         that it kept come from then on. on_ready: called when it has taken the subscriptions, with the broker in words.
+        on_refused: called once a connection when its access list forbids what is sent.
 
         Raises ConfigError if the TLS files cannot be used.
         """
@@ -66,6 +68,7 @@ class Connection:
         self._on_open = on_open
         self._on_ready = on_ready
         self._deliver = on_message
+        self._on_refused = on_refused
         self._present = object()
         self._open = False
         self._ready = False
@@ -242,7 +245,7 @@ class Connection:
             self._farewell_done = True
         if reason.is_failure and not self._refusal_logged:
             self._refusal_logged = True
-            _LOG.warning("mqtt: the broker refuses what is sent (%s); check its access list", reason.getName())
+            self._on_refused(f"the broker refuses what is sent ({reason.getName()}); check its access list")
 
     def _on_disconnect(
         self, client: Client, _: object, flags: DisconnectFlags, reason: ReasonCode, properties: Properties | None

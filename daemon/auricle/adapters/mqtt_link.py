@@ -169,6 +169,7 @@ class Link:
                     on_open=self._on_open,
                     on_ready=self._on_ready,
                     on_message=self._on_message,
+                    on_refused=lambda detail: self._report(False, detail),
                 )
             return self._connection.serve(self._outbox, self._wake_read, self._stopping)
         except AuricleError as error:
