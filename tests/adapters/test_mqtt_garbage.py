@@ -1,0 +1,68 @@
+"""Whatever is published to the topics that are taken: one error each, nothing done, and the next good one works."""
+
+import asyncio
+import json
+import time
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from support.mosquitto import Mosquitto
+from support.running_mqtt import T, collect, off, parsed, running
+
+pytestmark = pytest.mark.broker
+
+TAKEN = (
+    *(f"{T}/{name}" for name in ("say", "synthesize", "transcribe", "ask", "listen", "stop")),
+    *(f"{T}/{name}/set" for name in ("mute", "volume")),
+    "auricle/all/say",
+)
+not_json = st.binary(min_size=1, max_size=200).map(lambda tail: b"{\xff" + tail)
+unknown = st.text(min_size=1, max_size=12).map(lambda name: json.dumps({f"?{name}": 1}).encode())
+misfits = st.sampled_from([b'{"text": 5}', b'{"id": "a b"}', b'{"id": []}', b'{"text": "a", "text"', b"{" * 70_000])
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(payloads=st.lists(st.one_of(not_json, unknown, misfits), min_size=len(TAKEN), max_size=len(TAKEN)))
+def test_each_bad_payload_is_one_error_and_the_next_good_one_works(mosquitto: Mosquitto, payloads: list[bytes]) -> None:
+    async def check() -> None:
+        async with running(mosquitto.port) as run, collect(mosquitto, f"{T}/error", f"{T}/response/good") as seen:
+            await off(mosquitto.publish_all, list(zip(TAKEN, payloads, strict=True)))
+            errors = [parsed(message) for message in await off(seen.until, len(TAKEN))]
+            assert all(error["code"] == "bad_request" and ":" in str(error["message"]) for error in errors)
+            await off(mosquitto.publish, f"{T}/say", '{"text": "still here", "id": "good"}')
+            assert (await off(seen.next)).topic == f"{T}/response/good"
+            assert await off(seen.rest, 0.1) == []
+            assert [request.text for request in run.assistant.said] == ["still here"]
+            assert (run.assistant.asked, run.assistant.stopped, run.assistant.prompts) == ([], [], [])
+
+    asyncio.run(check())
+
+
+async def test_ten_mebibytes_of_garbage_are_one_error_on_each_topic(mosquitto: Mosquitto) -> None:
+    garbage = b"\xf0" * (10 * 1024 * 1024)
+    async with running(mosquitto.port) as run, collect(mosquitto, f"{T}/error", f"{T}/response/good") as seen:
+        for topic in TAKEN:
+            await off(mosquitto.publish, topic, garbage)
+            assert parsed(await off(seen.next))["code"] == "bad_request"
+        await off(mosquitto.publish, f"{T}/say", '{"text": "still here", "id": "good"}')
+        assert (await off(seen.next)).topic == f"{T}/response/good"
+        assert [request.text for request in run.assistant.said] == ["still here"]
+
+
+@pytest.mark.parametrize("seconds", [3, pytest.param(30, marks=pytest.mark.long)])
+async def test_a_thousand_messages_a_second_leave_the_state_right(mosquitto: Mosquitto, seconds: int) -> None:
+    def flood() -> None:
+        with mosquitto.client() as (client, _):
+            began_s = time.monotonic()
+            for number in range(1000 * seconds):
+                client.publish(f"{T}/volume/set", str(number % 100))
+                time.sleep(max(0.0, began_s + number / 1000 - time.monotonic()))
+
+    async with running(mosquitto.port) as run, collect(mosquitto, f"{T}/volume") as seen:
+        await off(flood)
+        await off(mosquitto.publish, f"{T}/volume/set", "42")
+        await run.until(lambda: run.assistant.status.volume == 42, 30)
+        assert (await off(seen.rest, 1.0))[-1].payload == b"42"
+        assert run.adapter.connected
