@@ -7,6 +7,7 @@ drives it is found in $AURICLE_HA_HARNESS, else in `../shared/ha` beside this re
 import importlib.util
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -35,19 +36,21 @@ def ha() -> Iterator[ModuleType]:
     ports = {"HA_PORT": str(free_port()), "HA_MQTT_PORT": str(free_port())}
     env = {**os.environ, "HA_HOME": str(home), "HA_VERSION": VERSION, **ports}
     subprocess.run(["bash", HARNESS / "setup_ha.sh", "--fresh-config"], env=env, check=True, timeout=900)
-    os.environ["HA_HOME"] = str(home)
+    os.environ["HA_HOME"] = str(home)  # read by the client module at its import
     spec = importlib.util.spec_from_file_location("ha_client", HARNESS / "ha_client.py")
     assert spec is not None
     assert spec.loader is not None
     client = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(client)
-    client.start()
+    # Its own command starts and stops: what it leaves running is no child of this process.
+    command = [sys.executable, str(HARNESS / "ha_client.py")]
+    subprocess.run([*command, "start"], check=True, timeout=60, stdout=subprocess.DEVNULL)
     try:
         assert client.wait_ready()["version"] == VERSION
         client.add_mqtt()
         yield client
     finally:
-        client.stop()
+        subprocess.run([*command, "stop"], check=True, timeout=120, stdout=subprocess.DEVNULL)
 
 
 async def test_every_entity_goes_through_home_assistant(ha: ModuleType, tmp_path: Path) -> None:
