@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from uuid import uuid4
@@ -12,11 +12,12 @@ from auricle.bus import EventBus
 from auricle.ledger import Ledger
 from auricle.logs import turn_in_hand
 from auricle.model.audio import OUTBOUND_RATE_HZ
-from auricle.model.errors import AuricleError, BadRequest
+from auricle.model.errors import AuricleError, BadRequest, PluginError
 from auricle.model.events import ErrorRaised, Event, MuteSet, StopAsked, VoiceSet, VolumeSet, WakeHeard
 from auricle.model.intent import Transcript
 from auricle.model.speech import SpeechRequest
 from auricle.model.turn import Outcome, Turn
+from auricle.pipeline.dialogue import Dialogue
 from auricle.pipeline.ears import Ears
 from auricle.pipeline.files import inbound_of
 from auricle.pipeline.speak import Speech, SpeechTicket
@@ -33,6 +34,10 @@ ANSWER_PATIENCE_S = 8.0
 """How long the microphone stays open for an answer that does not begin."""
 _ASIDE = 2
 """Requests for synthesis or transcription that are done at a time, beside the turns."""
+
+
+async def _no_plugins(name: str, enabled: bool) -> None:
+    raise PluginError(f"there is no plugin {name}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +82,17 @@ class Assistant:
         self._ears: Ears | None = None
         self._wake_on = True
         self._describe: Callable[[], dict[str, object]] = dict
+        self._set_plugin: Callable[[str, bool], Awaitable[None]] = _no_plugins
 
-    def attach(self, conversation: Conversation, ears: Ears, describe: Callable[[], dict[str, object]]) -> None:
+    def attach(
+        self,
+        conversation: Conversation,
+        ears: Ears,
+        describe: Callable[[], dict[str, object]],
+        set_plugin: Callable[[str, bool], Awaitable[None]] = _no_plugins,
+    ) -> None:
         """Called once, by the composition root, when the pipeline stands."""
+        self._set_plugin = set_plugin
         self._conversation = conversation
         self._ears = ears
         self._describe = describe
@@ -220,6 +233,15 @@ class Assistant:
         """Empty is the engine's default; kept over restarts."""
         self._store.save("voice", voice)
         self.publish(VoiceSet(voice=voice))
+
+    async def set_plugin(self, name: str, enabled: bool) -> None:
+        """Begin or end a plugin while all else goes on, until the next start. Raises PluginError."""
+        await self._set_plugin(name, enabled)
+
+    @property
+    def dialogue(self) -> Dialogue | None:
+        """What the site is talking about; none before the pipeline stands."""
+        return self._conversation.dialogue if self._conversation is not None else None
 
     def describe(self) -> dict[str, object]:
         """Version, engines, voices, wake words, plugins with status, limits."""

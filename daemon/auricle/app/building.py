@@ -138,7 +138,8 @@ def describe(config: Config, fleet: Fleet, host: PluginHost, voices: list[str]) 
         "voices": voices,
         "wake_words": [word.model for word in config.wake.words],
         "plugins": [
-            {"name": plugin.name, "state": plugin.state, "detail": plugin.detail} for plugin in host.statuses()
+            {"name": plugin.name, "state": plugin.state, "detail": plugin.detail, "faults": plugin.faults}
+            for plugin in host.statuses()
         ],
         "limits": {"text": LONGEST_TEXT, "speech_queue": config.tts.queue},
     }

@@ -76,7 +76,7 @@ class Daemon:
         self._microphone_told = asyncio.Event()
         self._voices: list[str] = []
         self.topics = PluginTopics(config.mqtt, config.site, lambda: self._mqtt)
-        self.host = make_host(loaded, self._state, self.topics.send)
+        self.host = make_host(loaded, self._state, self.topics.send, self._plugin_failed)
         self.bus = EventBus()
         self._store = SettingsStore(self._state / "auricle.sqlite")
         self._stack.callback(self._store.close)
@@ -155,7 +155,7 @@ class Daemon:
         )
         await asyncio.to_thread(conversation.dialogue.dispatcher.prepare)
         self._stack.callback(conversation.dialogue.dispatcher.close)
-        self.assistant.attach(conversation, self.ears, self._describe)
+        self.assistant.attach(conversation, self.ears, self._describe, self._set_plugin)
         self.host.attach(self.assistant, self.topics)
         await self.host.startup()
         self._stack.push_async_callback(self.host.shutdown)
@@ -225,6 +225,19 @@ class Daemon:
             self._loop.call_soon_threadsafe(self.assistant.publish, event)
             if isinstance(event, ComponentChanged) and event.component == "microphone":
                 self._loop.call_soon_threadsafe(self._microphone_told.set)
+
+    def _plugin_failed(self, name: str, text: str) -> None:
+        self._tell(ComponentChanged(component=f"plugin {name}", ok=False, detail=text, essential=False))
+
+    async def _set_plugin(self, name: str, enabled: bool) -> None:
+        """Raises PluginError."""
+        await (self.host.enable(name) if enabled else self.host.disable(name))
+        if (dialogue := self.assistant.dialogue) is not None:
+            language = self.config.site.language
+            dialogue.dispatcher.renew({language: self.host.sentences(language)})
+            await asyncio.to_thread(dialogue.dispatcher.prepare)
+        detail = "enabled" if enabled else "disabled"
+        self._tell(ComponentChanged(component=f"plugin {name}", ok=enabled, detail=detail, essential=False))
 
     def _beside(self, work: Coroutine[None, None, None], name: str) -> None:
         """Run `work` until the daemon stops; its failure is told and is not the daemon's end."""

@@ -1,6 +1,7 @@
 """The plugins, as the daemon and its commands load them."""
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 from auricle.api.plugin import PluginContext, Publish
@@ -9,8 +10,13 @@ from auricle.host import PluginHost
 from auricle.model.errors import ConfigError, NotConnected
 
 
-def make_host(loaded: LoadedConfig, state: Path, publish: Publish) -> PluginHost:
-    """Load every plugin; a plugin's failure is in its status. Raises ConfigError for wrong keys of any."""
+def make_host(
+    loaded: LoadedConfig, state: Path, publish: Publish, on_fault: Callable[[str, str], None] = lambda name, text: None
+) -> PluginHost:
+    """Load every plugin; a plugin's failure is in its status. Raises ConfigError for wrong keys of any.
+
+    on_fault: takes a plugin's name and what went wrong, on any thread; it has been logged already.
+    """
     config = loaded.config
 
     def context(name: str) -> PluginContext:
@@ -24,8 +30,16 @@ def make_host(loaded: LoadedConfig, state: Path, publish: Publish) -> PluginHost
             topic_prefix=config.mqtt.topic_prefix.rstrip("/"),
         )
 
+    def fault(name: str, text: str) -> None:
+        logging.getLogger("auricle.plugins").warning("plugin %s: %s", name, text)
+        on_fault(name, text)
+
     host = PluginHost(
-        plugins=config.plugins, options=config.plugin_options, context=context, timeout_s=config.intents.timeout_s
+        plugins=config.plugins,
+        options=config.plugin_options,
+        context=context,
+        timeout_s=config.intents.timeout_s,
+        on_fault=fault,
     )
     host.load()
     specs = host.engines()
