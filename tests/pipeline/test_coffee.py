@@ -62,7 +62,7 @@ def test_orders_are_understood(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("ratio_db", "least"), [(None, 0.985), (12, 0.94), (6, 0.86)])
+@pytest.mark.parametrize(("ratio_db", "least"), [(None, 0.985), (12, 0.95), (6, 0.86)])
 def test_all_orders_are_understood(
     recordings: Path, engine: FasterWhisperEngine, coffee: BySound, ratio_db: float | None, least: float
 ) -> None:
