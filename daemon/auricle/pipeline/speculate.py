@@ -100,7 +100,7 @@ class Speculation:
     ) -> None:
         """standing: of a text in a language; called on a thread beside the event loop.
 
-        tell: takes status, last sample and standing of an attempt. prepared: makes a command's frames fit for the engine.
+        tell: takes status, last sample and standing of an attempt. prepared: makes a command's frames fit for it.
         """
         self._stt = stt
         self._rule = rule
