@@ -11,6 +11,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TQDM_DISABLE", "1")
 os.environ.setdefault("AURICLE_TEST_CACHE", os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))
+# No test takes the name on the bus of whoever runs it.
+for _bus in ("DBUS_SESSION_BUS_ADDRESS", "DBUS_SYSTEM_BUS_ADDRESS"):
+    os.environ[_bus] = "unix:path=/nonexistent/bus"
 for _home in ("XDG_CACHE_HOME", "XDG_STATE_HOME"):
     os.environ[_home] = tempfile.mkdtemp(prefix="auricle-test-")
     atexit.register(shutil.rmtree, os.environ[_home], ignore_errors=True)
@@ -21,6 +24,7 @@ pytest_plugins = [
     "support.checkpoints",
     "support.pulse",
     "support.mosquitto",
+    "support.message_bus",
     "support.golden",
     "support.systemd",
 ]

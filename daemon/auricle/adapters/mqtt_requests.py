@@ -80,6 +80,13 @@ class Stop(Request, frozen=True, kw_only=True):
     id: _Id = None
 
 
+class Transcribe(Request, frozen=True, kw_only=True):
+    """Options of a transcription, where there is a place for them."""
+
+    id: _Id = None
+    language: _Language = None
+
+
 def parse_say(payload: bytes) -> SpeechRequest:
     """Plain text, or an object of `Say`'s fields. Raises BadRequest."""
     text = _decoded(payload)
@@ -136,6 +143,11 @@ def parse_stop(payload: bytes) -> Stop:
     """Empty, or an object of `Stop`'s fields. Raises BadRequest."""
     text = _decoded(payload)
     return _object(text, Stop) if text.strip() else Stop()
+
+
+def parse_transcribe(payload: bytes) -> Transcribe:
+    """An object of `Transcribe`'s fields. Raises BadRequest."""
+    return _object(_decoded(payload), Transcribe)
 
 
 def parse_mute(payload: bytes) -> bool:

@@ -10,13 +10,16 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from auricle import __version__
+from auricle.adapters.dbus import DbusAdapter
 from auricle.adapters.events_file import EventsFile
 from auricle.adapters.mqtt import MqttAdapter
 from auricle.app.broker import make_mqtt
 from auricle.app.building import describe, make_conversation, make_listeners, make_speech, status_at_start
-from auricle.app.hosting import make_host
+from auricle.app.hosting import judged, make_host
 from auricle.app.loading import load_ahead
 from auricle.app.plugin_topics import PluginTopics
+from auricle.app.reload import Reloader
 from auricle.app.systemd import Signs, Systemd
 from auricle.app.tracing import Tracer
 from auricle.bus import EventBus
@@ -25,7 +28,7 @@ from auricle.config.later import unused_keys
 from auricle.engines.fleet import Fleet
 from auricle.engines.identity import tts_identity
 from auricle.ledger import Ledger
-from auricle.model.errors import AuricleError
+from auricle.model.errors import AuricleError, ConfigError
 from auricle.model.events import ComponentChanged, Event, QualityFound
 from auricle.model.turn import utc_now
 from auricle.notify import tell_systemd
@@ -37,6 +40,7 @@ from auricle.pipeline.rehearsal import canned, rehearse
 from auricle.pipeline.speak import Speech
 from auricle.pipeline.synthesis import KeptSpeech
 from auricle.service import Assistant
+from auricle.settings import Config
 from auricle.speech_cache import SpeechCache
 from auricle.store import SettingsStore
 from auricle.traces import Traces
@@ -74,6 +78,7 @@ class Daemon:
         self.sound_ended = asyncio.Event()
         """Set when a file or standard input is at its end."""
         self._microphone_told = asyncio.Event()
+        self._reload_asked = asyncio.Event()
         self._voices: list[str] = []
         self.topics = PluginTopics(config.mqtt, config.site, lambda: self._mqtt)
         self.host = make_host(loaded, self._state, self.topics.send, self._plugin_failed)
@@ -89,6 +94,15 @@ class Daemon:
             status_at_start(config, self._store),
             follow_up_s=config.listen.follow_up_s,
             ledger=ledger,
+        )
+        self.reload = Reloader(loaded, judge=lambda fresh: judged(fresh, self.host), live={"log.level": _log_level})
+        self._dbus = DbusAdapter(
+            self.assistant,
+            config.dbus,
+            config.site,
+            version=__version__,
+            reload=self.reload,
+            on_change=self._tell,
         )
         self._systemd = Systemd(self.bus, lambda: self.assistant.status, [word.model for word in config.wake.words])
         self.capture = Capture(config.audio.input, on_change=self._tell, on_quality=self._tell)
@@ -178,6 +192,9 @@ class Daemon:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._microphone_told.wait(), _FIRST_SOUND_S)
         self.assistant.publish(replace(starting, ok=True, detail="", at=utc_now()))
+        self._beside(self._reload_when_asked(), "reload")
+        await self._dbus.start()
+        self._stack.push_async_callback(self._dbus.stop)
         if self.config.mqtt.host is not None:
             self._mqtt = make_mqtt(self.config, self.assistant, self._store, self._tell, self.topics)
             await self._mqtt.start()
@@ -188,6 +205,17 @@ class Daemon:
         _LOG.info("listening for %s after %.1f s; site %s", words, time.monotonic() - began, self.config.site.id)
         self._beside(self._systemd.run(self._signs()), "systemd")
         self._stack.callback(tell_systemd, "STOPPING=1", "STATUS=stopping")
+
+    def reload_soon(self) -> None:
+        """A signal asks for it; what is wrong is in the log."""
+        self._reload_asked.set()
+
+    async def _reload_when_asked(self) -> None:
+        while True:
+            await self._reload_asked.wait()
+            self._reload_asked.clear()
+            with contextlib.suppress(ConfigError):
+                await self.reload()
 
     def _signs(self) -> Signs:
         return Signs(
@@ -270,3 +298,7 @@ class Daemon:
 
     def _describe(self) -> dict[str, object]:
         return describe(self.config, self.fleet, self.host, self._voices)
+
+
+async def _log_level(config: Config) -> None:
+    logging.getLogger().setLevel(config.log.level.upper())

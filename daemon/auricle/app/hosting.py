@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from auricle.api.plugin import PluginContext, Publish
-from auricle.config import LoadedConfig, check_options
+from auricle.config import LoadedConfig
 from auricle.host import PluginHost
 from auricle.model.errors import ConfigError, NotConnected
 
@@ -42,16 +42,21 @@ def make_host(
         on_fault=fault,
     )
     host.load()
+    try:
+        judged(loaded, host)
+    except ConfigError as error:
+        raise ConfigError("the configuration is wrong", error.problems) from None
+    return host
+
+
+def judged(loaded: LoadedConfig, host: PluginHost) -> LoadedConfig:
+    """Return the same, the tables of plugins and engines judged too. Raises ConfigError."""
     specs = host.engines()
-    problems = check_options(
-        loaded,
+    return loaded.with_types(
         host.config_types(),
         {name: spec.config for name, spec in specs.items()},
         in_daemon=[name for name, spec in specs.items() if spec.kind in ("wake", "vad")],
     )
-    if problems:
-        raise ConfigError("the configuration is wrong", problems)
-    return host
 
 
 async def no_broker(topic: str, payload: str | bytes, qos: int, retain: bool) -> None:

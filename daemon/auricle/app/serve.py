@@ -27,10 +27,12 @@ async def serve(loaded: LoadedConfig, *, events_file: str | None = None) -> int:
         ended_by.append(number)
         main.cancel()
 
+    loop.add_signal_handler(signal.SIGHUP, _LOG.info, "not reloaded: still starting")
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, end, number)
     try:
         async with Daemon(loaded, events_file=events_file) as daemon:
+            loop.add_signal_handler(signal.SIGHUP, daemon.reload_soon)
             await daemon.sound_ended.wait()
             await daemon.assistant.settled()
             _LOG.info("the sound has ended")

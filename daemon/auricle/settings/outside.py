@@ -66,8 +66,7 @@ class Dbus(Section, frozen=True, kw_only=True):
         str,
         Meta(
             min_length=1,
-            description='"auto", "system", "session", "off" or an address. D-Bus is not in this version yet.',
-            extra={"later": True},
+            description='"auto" (the session\'s bus, else the system\'s), "system", "session", "off" or an address.',
         ),
     ] = "auto"
 
