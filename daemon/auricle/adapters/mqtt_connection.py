@@ -33,6 +33,7 @@ _READY_TIMEOUT_S = 10.0
 _FLUSH_S = 1.0
 _SESSION_EXPIRY_S = 3600
 _POLL_MS = 500
+_NO_ROOM_S = 0.01
 
 
 class Connection:
@@ -50,11 +51,13 @@ class Connection:
         on_open: Callable[[], None],
         on_ready: Callable[[str], None],
         on_message: Callable[[Incoming], None],
+        has_room: Callable[[], bool] = lambda: True,
         on_refused: Callable[[str], None],
     ) -> None:
         """farewell: the last will, also sent at a clean end. drops: what an earlier session subscribed to and this one
         does not. on_open: called when the broker has said yes; messages
-        that it kept come from then on. on_ready: called when it has taken the subscriptions, with the broker in words.
+        that it kept come from then on. has_room: whether another message can be taken; until then nothing is read.
+        on_ready: called when it has taken the subscriptions, with the broker in words.
         on_refused: called once a connection when its access list forbids what is sent.
 
         Raises ConfigError if the TLS files cannot be used.
@@ -68,6 +71,7 @@ class Connection:
         self._on_open = on_open
         self._on_ready = on_ready
         self._deliver = on_message
+        self._has_room = has_room
         self._on_refused = on_refused
         self._present = object()
         self._open = False
@@ -125,8 +129,10 @@ class Connection:
             if sock is None:
                 return
             readable, writable = _wait(sock, wake, client.want_write(), 50 if leave_by_s else _POLL_MS)
-            if readable:
+            if readable and self._has_room():
                 client.loop_read()
+            elif readable:
+                time.sleep(_NO_ROOM_S)  # The network holds it back, and so the broker keeps it.
             if writable and client.socket() is not None:
                 client.loop_write()
             if client.socket() is None:

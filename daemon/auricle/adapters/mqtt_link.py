@@ -19,7 +19,8 @@ from auricle.settings import Mqtt
 
 _LOG = logging.getLogger(__name__)
 _INBOX = RECEIVE_MAXIMUM
-"""QoS 0 requests that wait for the event loop; QoS 1 may fill it twice, since the broker holds those to a maximum."""
+"""QoS 0 requests that wait for the event loop; one more is dropped. Those at QoS 1 may fill it twice, and then the
+network is not read: brokers send more than the maximum that they were told, and keep what they cannot send."""
 _OUTBOX = 1024
 _FIRST_BACKOFF_S = 0.5
 _STEADY_S = 10.0
@@ -169,6 +170,7 @@ class Link:
                     on_open=self._on_open,
                     on_ready=self._on_ready,
                     on_message=self._on_message,
+                    has_room=lambda: len(self._inbox) < 2 * _INBOX,
                     on_refused=lambda detail: self._report(False, detail),
                 )
             return self._connection.serve(self._outbox, self._wake_read, self._stopping)
@@ -215,7 +217,7 @@ class Link:
 
     def _on_message(self, message: Incoming) -> None:
         waiting = len(self._inbox)
-        if waiting >= (2 * _INBOX if message.qos else _INBOX):
+        if waiting >= _INBOX and not message.qos:
             if not self._overflowing:
                 self._overflowing = True
                 _LOG.warning("mqtt: more requests come than can be taken; dropping")
