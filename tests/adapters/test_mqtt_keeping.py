@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from auricle.adapters.mqtt_rate import RateLimit
 from auricle.ledger import Ledger
+from auricle.model.errors import RateLimited
 from auricle.model.events import IntentHandled, PartialHeard, SpeechChanged, WakeHeard
 from auricle.model.speech import SpeechStatus
 from support.mosquitto import Mosquitto
@@ -43,11 +45,12 @@ async def test_what_was_heard_and_said_without_the_broker_is_told_when_it_is_bac
         for number in range(3):
             happen(keeping, number)
         await asyncio.sleep(0.2)
-    async with running(mosquitto.port, keeping, wait=False) as run:  # the daemon was restarted meanwhile
+    async with running(mosquitto.port, keeping, wait=False):  # the daemon was restarted meanwhile
         happen(keeping, 3)
         await asyncio.sleep(0.2)
-        await off(mosquitto.start)
-        async with collect(mosquitto, f"{T}/transcript", f"{T}/intent", f"{T}/speech", f"{T}/partial") as seen:
+    await off(mosquitto.start)
+    async with collect(mosquitto, f"{T}/transcript", f"{T}/intent", f"{T}/speech", f"{T}/partial") as seen:
+        async with running(mosquitto.port, keeping):
             found = await off(seen.until, 12)
             happen(keeping, 4)
             found += await off(seen.until, 5)
@@ -66,9 +69,9 @@ async def test_an_answer_waits_for_the_broker(mosquitto: Mosquitto, keeping: Scr
         await run.until(lambda: not run.adapter.connected)
         keeping.finish("d")
         await asyncio.sleep(0.2)
-        await off(mosquitto.start)
-        async with collect(mosquitto, "a") as seen:
-            answer = await off(seen.next)
+    await off(mosquitto.start)
+    async with collect(mosquitto, "a") as seen, running(mosquitto.port, keeping):
+        answer = await off(seen.next)
     assert (parsed(answer)["status"], answer.correlation) == ("finished", b"7")
 
 
@@ -129,3 +132,29 @@ async def test_what_is_no_sound_is_refused(mosquitto: Mosquitto, payload: bytes)
         await off(mosquitto.publish, f"{T}/transcribe", b"RIFF1234WAVEfmt ")
         answer = parsed(await off(seen.next))
     assert (answer["text"], answer["language"], answer["audio_s"]) == ("turn on the light", "en", 1.5)
+
+
+async def test_a_topic_takes_no_more_than_its_rate(mosquitto: Mosquitto) -> None:
+    async with running(mosquitto.port, say_per_minute=3) as run:
+        async with collect(mosquitto, f"{T}/error", f"{T}/response/#") as seen:
+            for number in range(5):
+                await off(mosquitto.publish, f"{T}/say", f'{{"text": "hello", "id": "s{number}"}}')
+            await off(mosquitto.publish, "auricle/all/say", '{"text": "hello", "id": "all"}')
+            told = [(message.topic, parsed(message)) for message in await off(seen.until, 6)]
+    refused = [(payload["code"], payload["id"]) for topic, payload in told if topic == f"{T}/error"]
+    assert refused == [("rate_limited", "s3"), ("rate_limited", "s4")]
+    assert [request.id for request in run.assistant.said] == ["s0", "s1", "s2", "all"]
+
+
+def test_a_minute_later_there_is_room_again() -> None:
+    now_s = [0.0]
+    rate = RateLimit(2, now=lambda: now_s[0])
+    rate.take("t")
+    now_s[0] = 30.0
+    rate.take("t")
+    with pytest.raises(RateLimited, match="30 s"):
+        rate.take("t")
+    now_s[0] = 60.0
+    rate.take("t")
+    with pytest.raises(RateLimited, match="30 s"):
+        rate.take("t")

@@ -56,7 +56,7 @@ class MqttAdapter:
         self._on_change = on_change
         prefix = settings.topic_prefix.rstrip("/")
         self._root = f"{prefix}/{site.id}"
-        self._requests = Requests(assistant, prefix, self._root, self._keep)
+        self._requests = Requests(assistant, prefix, self._root, self._keep, say_per_minute=settings.say_per_minute)
         self._link = Link(
             settings,
             client_id=settings.client_id or f"auricle-{site.id}",

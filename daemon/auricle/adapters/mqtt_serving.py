@@ -15,6 +15,7 @@ from auricle.adapters import mqtt_requests as requests
 from auricle.adapters.mqtt_assistant import Assistant, Ticket
 from auricle.adapters.mqtt_link import Link
 from auricle.adapters.mqtt_messages import Incoming, Outgoing
+from auricle.adapters.mqtt_rate import RateLimit
 from auricle.model.errors import AuricleError, BadRequest, QueueFull
 from auricle.model.events import ErrorRaised, Event, Transcribed, TurnEnded
 from auricle.model.speech import SpeechRequest
@@ -50,10 +51,13 @@ class Requests:
         prefix: str,
         root: str,
         keep: Callable[[Outgoing], bool] = lambda message: False,
+        *,
+        say_per_minute: int = 0,
     ) -> None:
         """root: `T`, the site's own topic below `prefix`. keep: takes an answer that cannot be sent now."""
         self._assistant = assistant
         self._keep = keep
+        self._rate = RateLimit(say_per_minute)
         self._root = root
         self._link: Link | None = None
         self._at_once: dict[str, _Serve] = {
@@ -169,6 +173,8 @@ class Requests:
 
     async def _accept(self, request: SpeechRequest, incoming: Incoming) -> Awaitable[payloads.Answer]:
         """Safe on disk when it returns; a message that comes again is the request that it was the first time."""
+        if not incoming.again:
+            self._rate.take(incoming.topic)
         message = _name_of(incoming)
         if incoming.again and (known := await self._assistant.id_of(message)) is not None:
             request = replace(request, id=known)

@@ -40,6 +40,12 @@ class QueueFull(AuricleError):
     code = "queue_full"
 
 
+class RateLimited(AuricleError):
+    """Requests come faster than is allowed; slow down."""
+
+    code = "rate_limited"
+
+
 class AudioDeviceError(AuricleError):
     """A microphone or speaker is missing, busy, gone, stalled or cannot do what is asked."""
 

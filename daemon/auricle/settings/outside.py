@@ -50,6 +50,15 @@ class Mqtt(Section, frozen=True, kw_only=True):
     pool: Annotated[
         bool, Meta(description="Share synthesis and transcription with other daemons; see docs/scaling.md.")
     ] = False
+    say_per_minute: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=60_000,
+            description="Requests to speak that are taken on one topic in a minute; one more is refused. 0 is no "
+            "limit: the speech queue has its own.",
+        ),
+    ] = 0
     keepalive_s: Annotated[
         int,
         Meta(ge=5, le=3600, description="A dead broker is noticed within one and a half of it.", extra={"unit": "s"}),
