@@ -58,6 +58,7 @@ class DbusAdapter:
             _check(self._bus.address, settings.bus)
         self._link: Link | None = None
         self._overview = Overview(assistant.status)
+        self._described = assistant.describe()
         self._views: Properties = {}
         self._subscribed = ExitStack()
         self._subscription: Subscription | None = None
@@ -74,6 +75,7 @@ class DbusAdapter:
             _LOG.info("D-Bus is off: no bus is configured or found")
             return
         self._overview = Overview(self._assistant.status)
+        self._described = self._assistant.describe()
         self._views = self._properties()
         self._link = Link(self._bus.address, self._serve, self._changed, self._views)
         self._subscription = self._subscribed.enter_context(self._assistant.bus.subscribe(_EVENTS))
@@ -93,7 +95,11 @@ class DbusAdapter:
         await self._link.stop()
 
     def refresh(self) -> None:
-        """Tell which properties have changed; facts do so by themselves."""
+        """The voices or wake words may be others now; facts are told by themselves."""
+        self._described = self._assistant.describe()
+        self._tell_changes()
+
+    def _tell_changes(self) -> None:
         if self._link is None:
             return
         values = self._properties()
@@ -118,13 +124,15 @@ class DbusAdapter:
         if isinstance(event, Lagged):
             _LOG.warning("D-Bus: %d events came too fast and were not sent", event.count)
         self._overview.observe(event)
-        self.refresh()
+        if isinstance(event, ComponentChanged):
+            self._described = self._assistant.describe()
+        self._tell_changes()
         assert self._link is not None
         for name, arguments in signals(event):
             self._link.emit(name, arguments)
 
     def _properties(self) -> Properties:
-        status, told = self._assistant.status, self._assistant.describe()
+        status, told = self._assistant.status, self._described
         return properties(
             {
                 "State": status.state,
@@ -164,7 +172,7 @@ class DbusAdapter:
                 return Answer([self._describe()])
             case "Set", [str(name), value]:
                 self._set(name, value)
-                self.refresh()
+                self._tell_changes()
             case other:
                 raise BadRequest(f"{other}: there is no such call")
         return Answer()

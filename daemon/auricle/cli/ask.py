@@ -1,4 +1,4 @@
-"""`auricle ask`: a typed command; prints the reply. No daemon needed."""
+"""`auricle ask`: a typed command; prints the reply. Through the running daemon; without one it works too."""
 
 import argparse
 from typing import TYPE_CHECKING
@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from auricle.pipeline.recognition import Recognition
 
 EXAMPLES = """\
-It works without the daemon: what a command would publish over MQTT is told and not sent.
+The running daemon answers, with its timers, broker and context. Without one, with --here and with --explain the
+answer is made in this process; what a command would publish over MQTT is then told and not sent.
 Exit status 0 says that a reply was given, "Sorry, I did not understand." included; --json then has "intent": null.
 
 examples:
@@ -29,6 +30,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--explain", action="store_true", help="tell how it was understood, or why not, and who answered"
     )
+    parser.add_argument("--here", action="store_true", help="answer in this process, even if a daemon is running")
     parser.add_argument("--speak", action="store_true", help="speak the reply too")
     parser.add_argument("--language", help="language of the command, such as en; none: the site's")
 
@@ -44,6 +46,8 @@ def run(args: argparse.Namespace) -> int:
     text = args.text.strip()
     if not text or len(text) > LONGEST_TEXT:
         raise BadRequest(f"a command of {len(text)} characters: 1 to {LONGEST_TEXT} fit")
+    if not (args.here or args.explain) and _through_the_daemon(args, text):
+        return 0
     loaded = load(args)
     turn = Turn(language=args.language)
 
@@ -72,6 +76,30 @@ def run(args: argparse.Namespace) -> int:
         return 0
 
     return asyncio.run(ask())
+
+
+def _through_the_daemon(args: argparse.Namespace, text: str) -> bool:
+    """Print its reply; False if there is no daemon."""
+    import json
+
+    from auricle.cli.daemon_bus import NotReachable, running_daemon
+
+    options: dict[str, object] = {"speak": bool(args.speak)}
+    if args.language:
+        options["language"] = args.language
+    try:
+        with running_daemon(args) as daemon:
+            [reply] = daemon.call("Ask", "sa{sv}", text, options)
+    except NotReachable:
+        return False
+    assert isinstance(reply, dict)
+    if args.json:
+        told = {"id": reply["id"], "text": text, "intent": reply["intent"] or None, "slots": reply["slots"]}
+        told |= {"score": None, "reply": reply["reply"], "handled_by": reply["handled_by"]}
+        print(json.dumps(told, ensure_ascii=False, indent=2))
+    else:
+        print(reply["reply"], flush=True)
+    return True
 
 
 async def answer(loaded: "LoadedConfig", text: str, turn: "Turn") -> "tuple[Intent | None, Reply, Recognition]":

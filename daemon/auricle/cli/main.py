@@ -16,8 +16,13 @@ from auricle.model.errors import AuricleError, ConfigError
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("the daemon, in the foreground", "auricle.cli.run"),
     "demo": ("one spoken command through the whole pipeline, from a file to a file", "auricle.cli.demo"),
+    "status": ("the running daemon at a glance", "auricle.cli.status"),
     "say": ("speaks through the running daemon", "auricle.cli.say"),
     "ask": ("a typed command: prints the reply", "auricle.cli.ask"),
+    "listen": ("opens the microphone for one turn, prints the transcript", "auricle.cli.listen"),
+    "stop": ("silences what is said and waits to be said", "auricle.cli.stop"),
+    "mute": ("closes and opens the microphone", "auricle.cli.mute"),
+    "volume": ("how loud the daemon speaks", "auricle.cli.volume"),
     "transcribe": ("speech in files to text", "auricle.cli.transcribe"),
     "synthesize": ("text to speech in a file", "auricle.cli.synthesize"),
     "wake": ("find the wake word in files", "auricle.cli.wake"),
@@ -56,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return WRONG_USAGE
     except AuricleError as error:
         _tell(str(error))
-        return FAILED
+        return int(getattr(error, "exit_status", FAILED))
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
@@ -103,7 +108,8 @@ def _parser() -> argparse.ArgumentParser:
                 *(f"  {name:<{width}}  {line}" for name, (line, _) in COMMANDS.items()),
                 "",
                 "`auricle COMMAND --help` tells more about one.",
-                "Exit status: 0 done, 1 failed, 2 wrong usage or configuration, 130 interrupted.",
+                "Exit status: 0 done, 1 failed, 2 wrong usage or configuration, 3 daemon not reachable,",
+                "130 interrupted.",
             )
         ),
         formatter_class=HelpFormatter,

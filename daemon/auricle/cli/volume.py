@@ -1,0 +1,25 @@
+"""`auricle volume`: how loud the running daemon speaks; kept over restarts."""
+
+import argparse
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("value", metavar="0-100", nargs="?", type=_percent, help="none: print what it is")
+
+
+def run(args: argparse.Namespace) -> int:
+    from auricle.cli.bus_wire import Unsigned
+    from auricle.cli.daemon_bus import running_daemon
+
+    with running_daemon(args) as daemon:
+        if args.value is None:
+            print(daemon.get("Volume"))
+        else:
+            daemon.set("Volume", Unsigned(args.value))
+    return 0
+
+
+def _percent(text: str) -> int:
+    if not text.isdecimal() or int(text) > 100:
+        raise argparse.ArgumentTypeError(f"{text}: 0 to 100 fit")
+    return int(text)
