@@ -72,6 +72,7 @@ def storm(folder: Path, mosquitto: Mosquitto, requests: int, kills: int, restart
     rng = random.Random(7)
     mosquitto.stop()
     mosquitto.persistent = True
+    mosquitto.lines.append("max_queued_messages 10000")  # it drops what is over 1,000 while the daemon is away
     mosquitto.start()
     ids = [f"r{number:04d}" for number in range(requests)]
     soundfile.write(folder / "hour.flac", np.zeros(3600 * 8_000, np.int16), 8_000)
