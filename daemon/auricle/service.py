@@ -98,6 +98,10 @@ class Assistant:
         self._describe = describe
         ears.set_muted(self._status.muted)
 
+    def converse(self, conversation: Conversation) -> None:
+        """Hold this one from the next turn on."""
+        self._conversation = conversation
+
     @property
     def status(self) -> Status:
         return self._status
@@ -214,6 +218,10 @@ class Assistant:
     def set_wake(self, on: bool) -> None:
         """Whether wake words begin turns; until the daemon ends. The microphone stays open for `listen`."""
         self._wake_on = on
+
+    def set_follow_up(self, seconds: float) -> None:
+        """How long the microphone stays open after an answered turn, from the next one on."""
+        self._follow_up_s = seconds
 
     def set_muted(self, muted: bool) -> None:
         """Close or open the microphone; kept over restarts."""

@@ -50,7 +50,8 @@ _MAX_FILE_BYTES = 10 * 1024 * 1024
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 30.0
 _STEADY_S = 30.0
 """A connection that lasted this long was a good one: the next attempt comes soon."""
-_STOP_S = 2.0
+_STOP_S = 3.0
+_CLOSE_S = 1.0
 _FULL_S = 0.005
 """So long it is waited for a socket that is full."""
 _STANDARD = "org.freedesktop.DBus."
@@ -186,14 +187,15 @@ class Link:
                 self._tell(False, f"another program has the name {NAME}; waiting for it")
             else:
                 self._tell(True, NAME)
-            gone: Awaitable[None] = bus.wait_for_disconnect()  # type: ignore[no-untyped-call]
-            await gone
+            await _gone(bus)
         finally:
             self._bus = None
             for call in self._calls:
                 call.cancel()
             await asyncio.gather(*self._calls, return_exceptions=True)
             bus.disconnect()
+            # The library closes its socket when it next reads from it.
+            await asyncio.gather(asyncio.wait_for(_gone(bus), _CLOSE_S), return_exceptions=True)
             self._unsent.clear()
             self._sending = False
 
@@ -382,6 +384,11 @@ class Link:
         if not sent.cancelled():
             sent.exception()
         self._pump(bus)
+
+
+async def _gone(bus: MessageBus) -> None:
+    gone: Awaitable[None] = bus.wait_for_disconnect()  # type: ignore[no-untyped-call]
+    await gone
 
 
 async def _awaited(work: Awaitable[Answer]) -> Answer:

@@ -42,22 +42,25 @@ def make_listeners(config: Config, host: PluginHost) -> tuple[WakeDetector, VadE
 def make_speech(
     config: Config, assistant: Assistant, fleet: Fleet, speaker: Speaker, kept: KeptSpeech | None
 ) -> Speech:
-    settings = VoiceSettings(
+    return Speech(
+        fleet.tts,
+        speaker,
+        voice_settings(config, assistant),
+        queue_size=config.tts.queue,
+        publish=assistant.publish,
+        kept=kept,
+        ledger=assistant.ledger,
+    )
+
+
+def voice_settings(config: Config, assistant: Assistant) -> VoiceSettings:
+    return VoiceSettings(
         voice=lambda: assistant.status.voice or None,
         volume=lambda: assistant.status.volume,
         speed=config.tts.speed,
         pitch=config.tts.pitch,
         language=config.site.language,
         loudness_lufs=config.tts.loudness_lufs or None,
-    )
-    return Speech(
-        fleet.tts,
-        speaker,
-        settings,
-        queue_size=config.tts.queue,
-        publish=assistant.publish,
-        kept=kept,
-        ledger=assistant.ledger,
     )
 
 
@@ -69,16 +72,7 @@ def sound_rule(config: Config) -> SoundRule | None:
     return SoundRule(intents.sound_distance, intents.sound_margin, cache_dir(os.environ) / "phonemes")
 
 
-def make_conversation(
-    config: Config,
-    assistant: Assistant,
-    *,
-    ears: Ears,
-    capture: Capture,
-    fleet: Fleet,
-    host: PluginHost,
-    speech: Speech,
-) -> Conversation:
+def make_dialogue(config: Config, host: PluginHost) -> Dialogue:
     language = config.site.language
     dispatcher = Dispatcher(
         host,
@@ -87,6 +81,20 @@ def make_conversation(
         language=language,
         by_sound=sound_rule(config),
     )
+    return Dialogue(dispatcher, language=language)
+
+
+def make_conversation(
+    config: Config,
+    assistant: Assistant,
+    *,
+    ears: Ears,
+    capture: Capture,
+    fleet: Fleet,
+    dialogue: Dialogue,
+    speech: Speech,
+) -> Conversation:
+    language = config.site.language
     return Conversation(
         ears=ears,
         rule=EndpointRule(
@@ -104,9 +112,9 @@ def make_conversation(
             publish=assistant.publish,
             on_command_end=(lambda: speech.chime("end")) if config.listen.chime else lambda: None,
             ahead=_ahead(config),
-            standing=dispatcher.standing,
+            standing=dialogue.dispatcher.standing,
         ),
-        dialogue=Dialogue(dispatcher, language=language),
+        dialogue=dialogue,
         speech=speech,
         language=language,
         chimes=config.listen.chime,

@@ -5,7 +5,7 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +15,16 @@ from auricle.adapters.dbus import DbusAdapter
 from auricle.adapters.events_file import EventsFile
 from auricle.adapters.mqtt import MqttAdapter
 from auricle.app.broker import make_mqtt
-from auricle.app.building import describe, make_conversation, make_listeners, make_speech, status_at_start
+from auricle.app.building import (
+    describe,
+    make_conversation,
+    make_dialogue,
+    make_listeners,
+    make_speech,
+    status_at_start,
+)
 from auricle.app.hosting import judged, make_host
+from auricle.app.live import LiveSettings
 from auricle.app.loading import load_ahead
 from auricle.app.plugin_topics import PluginTopics
 from auricle.app.reload import Reloader
@@ -39,8 +47,8 @@ from auricle.pipeline.playback import open_speaker
 from auricle.pipeline.rehearsal import canned, rehearse
 from auricle.pipeline.speak import Speech
 from auricle.pipeline.synthesis import KeptSpeech
+from auricle.pipeline.turn import Conversation
 from auricle.service import Assistant
-from auricle.settings import Config
 from auricle.speech_cache import SpeechCache
 from auricle.store import SettingsStore
 from auricle.traces import Traces
@@ -83,19 +91,22 @@ class Daemon:
         self.topics = PluginTopics(config.mqtt, config.site, lambda: self._mqtt)
         self.host = make_host(loaded, self._state, self.topics.send, self._plugin_failed)
         self.bus = EventBus()
-        self._store = SettingsStore(self._state / "auricle.sqlite")
-        self._stack.callback(self._store.close)
+        self.store = SettingsStore(self._state / "auricle.sqlite")
+        self._stack.callback(self.store.close)
         ledger = Ledger(self._state / "requests.sqlite")
         self._stack.callback(ledger.close)
         self.assistant = Assistant(
             config.site,
             self.bus,
-            self._store,
-            status_at_start(config, self._store),
+            self.store,
+            status_at_start(config, self.store),
             follow_up_s=config.listen.follow_up_s,
             ledger=ledger,
         )
-        self.reload = Reloader(loaded, judge=lambda fresh: judged(fresh, self.host), live={"log.level": _log_level})
+        self.conversation: Conversation | None = None
+        self.reload = Reloader(
+            loaded, judge=lambda fresh: judged(fresh, self.host), live=LiveSettings(self).applies(), done=self._reloaded
+        )
         self._dbus = DbusAdapter(
             self.assistant,
             config.dbus,
@@ -117,15 +128,15 @@ class Daemon:
             on_change=self._tell,
             models_dir=self._cache / "models",
         )
-        self._detector, self._vad = make_listeners(config, self.host)
-        self._stack.callback(self._detector.close)
+        self.detector, self._vad = make_listeners(config, self.host)
+        self._stack.callback(self.detector.close)
         self._stack.callback(self._vad.close)
         self._overheard = (
             Overheard(self.capture, lambda: self.assistant.status.muted) if config.privacy.record != "off" else None
         )
         self.ears = Ears(
             self._overheard or self.capture,
-            self._detector,
+            self.detector,
             self._vad,
             loop=self._loop,
             on_wake=self.assistant.wake,
@@ -158,13 +169,13 @@ class Daemon:
         self._stack.push_async_callback(self.fleet.stop)
         await asyncio.gather(self.fleet.start(), asyncio.to_thread(self._load_ears))
         self._voices = [voice.name for voice in await self.fleet.voices()]
-        conversation = make_conversation(
+        conversation = self.conversation = make_conversation(
             self.config,
             self.assistant,
             ears=self.ears,
             capture=self.capture,
             fleet=self.fleet,
-            host=self.host,
+            dialogue=make_dialogue(self.config, self.host),
             speech=make_speech(self.config, self.assistant, self.fleet, self.speaker, self._kept_speech()),
         )
         await asyncio.to_thread(conversation.dialogue.dispatcher.prepare)
@@ -195,10 +206,8 @@ class Daemon:
         self._beside(self._reload_when_asked(), "reload")
         await self._dbus.start()
         self._stack.push_async_callback(self._dbus.stop)
-        if self.config.mqtt.host is not None:
-            self._mqtt = make_mqtt(self.config, self.assistant, self._store, self._tell, self.topics)
-            await self._mqtt.start()
-            self._stack.push_async_callback(self._mqtt.stop)
+        self._stack.push_async_callback(self._leave_broker)
+        await self._join_broker()
         if unused := ", ".join(unused_keys(self.config)):
             _LOG.warning("set, but not in this version yet: %s", unused)
         words = ", ".join(word.model for word in self.config.wake.words) or "no wake word"
@@ -216,6 +225,25 @@ class Daemon:
             self._reload_asked.clear()
             with contextlib.suppress(ConfigError):
                 await self.reload()
+
+    async def renew_broker(self) -> None:
+        """Leave the broker, and join the one of the configuration."""
+        await self._leave_broker()
+        await self._join_broker()
+
+    async def _join_broker(self) -> None:
+        if self.config.mqtt.host is not None:
+            self._mqtt = make_mqtt(self.config, self.assistant, self.store, self._tell, self.topics)
+            await self._mqtt.start()
+
+    async def _leave_broker(self) -> None:
+        mqtt, self._mqtt = self._mqtt, None
+        if mqtt is not None:
+            await mqtt.stop()
+
+    def _reloaded(self) -> None:
+        self._systemd.words = [word.model for word in self.config.wake.words]
+        self._dbus.refresh()
 
     def _signs(self) -> Signs:
         return Signs(
@@ -239,7 +267,7 @@ class Daemon:
         )
 
     def _load_ears(self) -> None:
-        self._detector.load()
+        self.detector.load()
         self._vad.load()
 
     def _tell(self, event: Event) -> None:
@@ -259,7 +287,11 @@ class Daemon:
 
     async def _set_plugin(self, name: str, enabled: bool) -> None:
         """Raises PluginError."""
-        await (self.host.enable(name) if enabled else self.host.disable(name))
+        await self.renew_plugin(name, lambda: self.host.enable(name) if enabled else self.host.disable(name), enabled)
+
+    async def renew_plugin(self, name: str, act: Callable[[], Awaitable[None]], enabled: bool) -> None:
+        """Do something to a plugin; its sentences are others then. Raises PluginError."""
+        await act()
         if (dialogue := self.assistant.dialogue) is not None:
             language = self.config.site.language
             dialogue.dispatcher.renew({language: self.host.sentences(language)})
@@ -298,7 +330,3 @@ class Daemon:
 
     def _describe(self) -> dict[str, object]:
         return describe(self.config, self.fleet, self.host, self._voices)
-
-
-async def _log_level(config: Config) -> None:
-    logging.getLogger().setLevel(config.log.level.upper())

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Container, Iterator, Mapping
 
 import msgspec
 
@@ -23,16 +23,18 @@ class Reloader:
         self,
         loaded: LoadedConfig,
         judge: Callable[[LoadedConfig], LoadedConfig],
-        live: Mapping[str, Apply],
+        live: Mapping[str, Apply | None],
+        done: Callable[[], None] = lambda: None,
     ) -> None:
         """judge: also judges the tables of plugins and engines, and raises ConfigError.
 
         live: key, or the section or table that it is in, to what makes its new value hold; the longest name counts,
-        each is called once.
+        each is called once. None: this one needs a restart, whatever it is in. done: called at the end.
         """
         self._loaded = loaded
         self._judge = judge
         self._live = live
+        self._done = done
         self._one_at_a_time = asyncio.Lock()
         self._pending: dict[str, object] = {}
         """Keys that wait for a restart, with the values that hold until then."""
@@ -57,8 +59,9 @@ class Reloader:
         told, apply = [], dict[str, Apply]()
         for key in changed:
             name = covering(key, self._live)
-            if name is not None:
-                apply[name] = self._live[name]
+            act = self._live.get(name or "")
+            if name is not None and act is not None:
+                apply[name] = act
                 told.append(key)
             elif key not in self._pending:
                 self._pending[key] = old.get(key)
@@ -68,6 +71,7 @@ class Reloader:
                 await act(after.config)
             except AuricleError as error:
                 _LOG.error("reloaded, but %s stays as it was: %s", name, error)
+        self._done()
         self._pending = {key: value for key, value in self._pending.items() if new.get(key) != value}
         _LOG.info("reloaded%s: %s", _from(after), ", ".join(told) if told else "nothing that changes while running")
         if self._pending:
@@ -87,7 +91,7 @@ def flat(section: object, at: str = "") -> Iterator[tuple[str, object]]:
         yield at[:-1], section
 
 
-def covering(key: str, names: Mapping[str, Apply]) -> str | None:
+def covering(key: str, names: Container[str]) -> str | None:
     """The longest of `names` that is the key or a table that it is in."""
     while key:
         if key in names:

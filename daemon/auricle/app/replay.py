@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from auricle import __version__
-from auricle.app.building import make_conversation, make_listeners, make_speech
+from auricle.app.building import make_conversation, make_dialogue, make_listeners, make_speech
 from auricle.app.hosting import make_host, no_broker
 from auricle.app.tracing import as_step, settings_of
 from auricle.bus import EventBus
@@ -82,7 +82,13 @@ async def replay(loaded: LoadedConfig, trace: Trace, wav: Path) -> Trace:
         await asyncio.gather(fleet.start(), asyncio.to_thread(_load, detector, vad))
         speech = make_speech(config, assistant, fleet, NullSpeaker(), None)
         conversation = make_conversation(
-            config, assistant, ears=ears, capture=capture, fleet=fleet, host=host, speech=speech
+            config,
+            assistant,
+            ears=ears,
+            capture=capture,
+            fleet=fleet,
+            dialogue=make_dialogue(config, host),
+            speech=speech,
         )
         language = config.site.language
         sentences = {language: host.sentences(language)}

@@ -48,7 +48,7 @@ class Systemd:
         """words: the wake words' models, as configured."""
         self._bus = bus
         self._status = status
-        self._words = words
+        self.words = words
         self._told = ""
         self._ready = False
 
@@ -96,7 +96,7 @@ class Systemd:
             await asyncio.sleep(_ASK_EVERY_S)
 
     def _tell(self, *lines: str, again: bool = False) -> None:
-        text = in_words(self._status(), self._words)
+        text = in_words(self._status(), self.words)
         if again or text != self._told:
             self._told = text
             tell_systemd(*lines, f"STATUS={text}")

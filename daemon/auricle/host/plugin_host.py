@@ -68,7 +68,7 @@ class PluginHost:
         end. on_fault: takes a plugin's name and what went wrong, on the caller's thread.
         """
         self._settings = plugins
-        self._options = options
+        self._options = dict(options)
         self._context = context
         self._timeout_s = timeout_s
         self._load_timeout_s = load_timeout_s
@@ -174,6 +174,14 @@ class PluginHost:
         loading.unload(plugin, self._manager)
         plugin.lane.close()
         plugin.state, plugin.detail = PluginState.DISABLED, detail
+
+    async def configure(self, name: str, options: dict[str, Any]) -> None:
+        """Start a plugin anew with another `[plugins.NAME]`, if it runs. Raises PluginError."""
+        plugin = self._known(name)
+        self._options[name] = options
+        if plugin.state is not PluginState.DISABLED:
+            await self.disable(name)
+            await self.enable(name)
 
     async def recognize(self, transcript: Transcript, turn: Turn) -> Intent | None:
         """Return the first plugin's understanding of what no sentence matched."""

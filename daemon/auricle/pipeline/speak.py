@@ -193,6 +193,10 @@ class Speech:
         self._held = False
         self._changed.set()
 
+    def use(self, settings: VoiceSettings) -> None:
+        """What requests get from the next one on."""
+        self._settings = settings
+
     @property
     def waiting(self) -> int:
         return len(self._queue) + (self._current is not None)

@@ -83,6 +83,11 @@ class WakeDetector:
         self._engines: list[WakeEngine] = []
         self._decider = WakeDecider(round(refractory_s * INBOUND_RATE_HZ))
         self._scores: dict[str, WakeScore] = {}
+        self._next: WakeDetector | None = None
+
+    def renew(self, other: "WakeDetector") -> None:
+        """Go on as `other`, which is loaded and nobody else's, from the next sound on; from any thread."""
+        self._next = other
 
     def load(self) -> None:
         """Make and load every engine. Raises EngineUnavailable; then no engine is loaded."""
@@ -98,6 +103,10 @@ class WakeDetector:
 
     def feed(self, frame: AudioFrame) -> WakeHit | None:
         """Take the next inbound audio, consecutive, of any length; a jump in it is the start of other sound."""
+        if (other := self._next) is not None:
+            self._next = None
+            self.close()
+            self._choices, self._engines, self._decider = other._choices, other._engines, other._decider
         sources = [engine.feed(frame) for engine in self._engines]
         for scores in sources:
             for score in scores:

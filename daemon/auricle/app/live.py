@@ -1,0 +1,135 @@
+"""What of the configuration can change while the daemon runs, and how it is made to hold."""
+
+import asyncio
+import functools
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
+
+import msgspec
+
+from auricle.app.building import make_conversation, make_listeners, voice_settings
+from auricle.app.reload import Apply
+from auricle.engines.fleet import Fleet
+from auricle.host import PluginHost
+from auricle.model.errors import AuricleError
+from auricle.model.events import VoiceSet, VolumeSet
+from auricle.pipeline.capture import Capture
+from auricle.pipeline.ears import Ears
+from auricle.pipeline.turn import Conversation
+from auricle.pipeline.wake import WakeDetector
+from auricle.service import Assistant
+from auricle.settings import Config
+from auricle.store import SettingsStore
+
+_SAID = ("speed", "pitch", "loudness_lufs", "voice")
+
+
+class Parts(Protocol):
+    """The running daemon, as far as its settings change."""
+
+    config: Config
+    assistant: Assistant
+    host: PluginHost
+    capture: Capture
+    ears: Ears
+    fleet: Fleet
+    conversation: Conversation | None
+    detector: WakeDetector
+    store: SettingsStore
+
+    async def renew_plugin(self, name: str, act: Callable[[], Awaitable[None]], enabled: bool) -> None: ...
+
+    async def renew_broker(self) -> None: ...
+
+
+class LiveSettings:
+    """One method a group of keys; each is given the whole new configuration and takes its own part of it."""
+
+    def __init__(self, daemon: Parts) -> None:
+        self._daemon = daemon
+
+    def applies(self) -> Mapping[str, Apply | None]:
+        """See `Reloader`."""
+        names = [plugin.name for plugin in self._daemon.host.statuses()]
+        return {
+            "log.level": self._log,
+            "listen": self._listen,
+            "wake": self._wake,
+            **{f"tts.{key}": self._voice for key in _SAID},
+            "audio.output.volume": self._volume,
+            "mqtt": self._broker,
+            "mqtt.topic_prefix": None,
+            "plugins.disabled": self._disabled,
+            **{f"plugins.{name}": functools.partial(self._plugin, name) for name in names},
+        }
+
+    async def _log(self, config: Config) -> None:
+        logging.getLogger().setLevel(config.log.level.upper())
+        self._hold(log=config.log)
+
+    async def _listen(self, config: Config) -> None:
+        """From the next turn on."""
+        daemon = self._daemon
+        self._hold(listen=config.listen)
+        before = self._conversation
+        daemon.conversation = make_conversation(
+            daemon.config,
+            daemon.assistant,
+            ears=daemon.ears,
+            capture=daemon.capture,
+            fleet=daemon.fleet,
+            dialogue=before.dialogue,
+            speech=before.speech,
+        )
+        daemon.assistant.converse(daemon.conversation)
+        daemon.assistant.set_follow_up(config.listen.follow_up_s)
+
+    async def _wake(self, config: Config) -> None:
+        """The new words are loaded beside the old ones, which are heard until then."""
+        fresh, vad = make_listeners(msgspec.structs.replace(self._daemon.config, wake=config.wake), self._daemon.host)
+        vad.close()
+        await asyncio.to_thread(fresh.load)
+        self._daemon.detector.renew(fresh)
+        self._hold(wake=config.wake)
+
+    async def _voice(self, config: Config) -> None:
+        tts = self._daemon.config.tts
+        held = {key: getattr(config.tts, key) for key in _SAID}
+        self._hold(tts=msgspec.structs.replace(tts, **held))
+        self._conversation.speech.use(voice_settings(self._daemon.config, self._daemon.assistant))
+        if config.tts.voice != tts.voice and "voice" not in self._daemon.store.load():
+            self._daemon.assistant.publish(VoiceSet(voice=config.tts.voice))
+
+    async def _volume(self, config: Config) -> None:
+        """One that was set at run time is kept."""
+        if "volume" not in self._daemon.store.load():
+            self._daemon.assistant.publish(VolumeSet(volume=config.audio.output.volume))
+
+    async def _broker(self, config: Config) -> None:
+        prefix = self._daemon.config.mqtt.topic_prefix
+        self._hold(mqtt=msgspec.structs.replace(config.mqtt, topic_prefix=prefix))
+        await self._daemon.renew_broker()
+
+    async def _disabled(self, config: Config) -> None:
+        daemon = self._daemon
+        before, after = set(daemon.config.plugins.disabled), set(config.plugins.disabled)
+        self._hold(plugins=msgspec.structs.replace(daemon.config.plugins, disabled=config.plugins.disabled))
+        for name in sorted(after - before):
+            await daemon.renew_plugin(name, functools.partial(daemon.host.disable, name), False)
+        for name in sorted(before - after):
+            await daemon.renew_plugin(name, functools.partial(daemon.host.enable, name), True)
+
+    async def _plugin(self, name: str, config: Config) -> None:
+        host = self._daemon.host
+        options = dict(config.plugin_options.get(name, {}))
+        await self._daemon.renew_plugin(name, functools.partial(host.configure, name, options), True)
+
+    @property
+    def _conversation(self) -> Conversation:
+        if self._daemon.conversation is None:
+            raise AuricleError("still starting; try again in a moment", code="starting")
+        return self._daemon.conversation
+
+    def _hold(self, **sections: object) -> None:
+        self._daemon.config = msgspec.structs.replace(self._daemon.config, **sections)
