@@ -8,10 +8,9 @@ import asyncio
 import logging
 import os
 import random
-import select
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -32,6 +31,7 @@ from auricle.adapters.dbus_interface import (
     error_name,
     parent_xml,
 )
+from auricle.adapters.dbus_outbox import Outbox
 from auricle.adapters.dbus_values import Properties
 from auricle.model.errors import AuricleError, QueueFull
 
@@ -39,10 +39,6 @@ _LOG = logging.getLogger("auricle.adapters.dbus")
 _PER_SENDER = 8
 _IN_HAND = 64
 """Calls at a time, of all senders."""
-_UNSENT = 1024
-"""Messages that the bus has not taken yet; signals beyond are dropped."""
-_UNSENT_AT_MOST = 8192
-"""A bus that takes nothing for so many messages is dead."""
 _CONNECT_S = 10.0
 _LONGEST_CALL_S = 120.0
 _FILE_S = 15.0
@@ -52,8 +48,6 @@ _STEADY_S = 30.0
 """A connection that lasted this long was a good one: the next attempt comes soon."""
 _STOP_S = 3.0
 _CLOSE_S = 1.0
-_FULL_S = 0.005
-"""So long it is waited for a socket that is full."""
 _STANDARD = "org.freedesktop.DBus."
 
 
@@ -93,9 +87,7 @@ class Link:
         self._bus: MessageBus | None = None
         self._calls: set[asyncio.Task[None]] = set()
         self._in_hand: Counter[str] = Counter()
-        self._unsent: deque[Message] = deque()
-        self._sending = False
-        self._dropped = 0
+        self._outbox: Outbox | None = None
         self._told: tuple[bool, str] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._keeper: asyncio.Task[None] | None = None
@@ -180,7 +172,7 @@ class Link:
             await bus.connect()
         try:
             bus.add_message_handler(self._take)
-            self._bus = bus
+            self._bus, self._outbox = bus, Outbox(bus)
             async with asyncio.timeout(_CONNECT_S):
                 reply = await bus.request_name(NAME)
             if reply is RequestNameReply.IN_QUEUE:
@@ -189,15 +181,13 @@ class Link:
                 self._tell(True, NAME)
             await _gone(bus)
         finally:
-            self._bus = None
+            self._bus = self._outbox = None
             for call in self._calls:
                 call.cancel()
             await asyncio.gather(*self._calls, return_exceptions=True)
             bus.disconnect()
             # The library closes its socket when it next reads from it.
             await asyncio.gather(asyncio.wait_for(_gone(bus), _CLOSE_S), return_exceptions=True)
-            self._unsent.clear()
-            self._sending = False
 
     def _tell(self, ok: bool, detail: str) -> None:
         if (ok, detail) != self._told:
@@ -341,49 +331,8 @@ class Link:
             self._send(reply)
 
     def _send(self, message: Message) -> None:
-        bus = self._bus
-        if bus is None or not bus.connected:
-            return
-        if len(self._unsent) >= _UNSENT and message.message_type is MessageType.SIGNAL:
-            self._dropped += 1
-            return
-        if len(self._unsent) >= _UNSENT_AT_MOST:
-            _LOG.warning("D-Bus: the bus takes nothing any more; connecting anew")
-            bus.disconnect()
-            return
-        self._unsent.append(message)
-        if not self._sending:
-            self._pump(bus)
-
-    def _pump(self, bus: MessageBus) -> None:
-        """Hand over one message after the other, each when there is room: the library takes a full socket for dead."""
-        self._sending = False
-        while self._unsent and bus is self._bus and bus.connected and bus._sock is not None:
-            room = select.poll()
-            room.register(bus._sock, select.POLLOUT)
-            if not room.poll(0):
-                self._sending = True
-                asyncio.get_running_loop().call_later(_FULL_S, self._pump, bus)
-                return
-            try:
-                sent = bus.send(self._unsent.popleft())
-            except Exception:
-                # This adapter's top: one message that cannot be put in D-Bus's words must not end the rest.
-                _LOG.exception("D-Bus: a message could not be sent")
-                continue
-            if not sent.done():
-                self._sending = True
-                sent.add_done_callback(lambda sent: self._handed_over(sent, bus))
-                return
-            sent.exception()
-        if self._dropped and len(self._unsent) < _UNSENT:
-            _LOG.warning("D-Bus: %d signals came faster than the bus took them, and were dropped", self._dropped)
-            self._dropped = 0
-
-    def _handed_over(self, sent: "asyncio.Future[None]", bus: MessageBus) -> None:
-        if not sent.cancelled():
-            sent.exception()
-        self._pump(bus)
+        if self._outbox is not None:
+            self._outbox.send(message)
 
 
 async def _gone(bus: MessageBus) -> None:
