@@ -134,33 +134,22 @@ class Ledger:
 
         return await self._ask(read)
 
-    def begin(self, id: str) -> None:
-        """Some of it is heard now. Returns at once; an error is logged."""
-        self._tell(lambda connection: connection.execute("UPDATE speech SET begun = 1 WHERE id = ?", (id,)))
+    def begin(self, id: str) -> "asyncio.Future[None]":
+        """Some of it may be heard from now on. Returns at once; the future is done when that is on disk."""
+        return self._note(lambda connection: connection.execute("UPDATE speech SET begun = 1 WHERE id = ?", (id,)))
 
     def end(self, id: str, status: SpeechStatus, reason: str | None) -> "asyncio.Future[None]":
         """It is done. Returns at once; the future is done when it is on disk.
 
         An error is logged, and after a crash the request may be done again.
         """
-        at, loop = self._now(), asyncio.get_running_loop()
-        written: asyncio.Future[None] = loop.create_future()
-
-        def told(result: object, error: BaseException | None) -> None:
-            if error is not None:
-                _LOG.error("%s", error)
-            _post(loop, lambda: None if written.done() else written.set_result(None))
-
-        self._work.put(
-            _Job(
-                lambda connection: connection.execute(
-                    "UPDATE speech SET status = ?, reason = ?, ended_at = ? WHERE id = ? AND status IS NULL",
-                    (status.value, reason, at, id),
-                ),
-                told,
+        at = self._now()
+        return self._note(
+            lambda connection: connection.execute(
+                "UPDATE speech SET status = ?, reason = ?, ended_at = ? WHERE id = ? AND status IS NULL",
+                (status.value, reason, at, id),
             )
         )
-        return written
 
     async def open_requests(self) -> Sequence[Open]:
         """What was accepted and is not done, in the order in which it was accepted."""
@@ -263,6 +252,18 @@ class Ledger:
 
         self._work.put(_Job(function, lambda result, error: _post(loop, tell, result, error)))
         return await answer
+
+    def _note(self, function: Callable[[sqlite3.Connection], object]) -> "asyncio.Future[None]":
+        loop = asyncio.get_running_loop()
+        written: asyncio.Future[None] = loop.create_future()
+
+        def told(result: object, error: BaseException | None) -> None:
+            if error is not None:
+                _LOG.error("%s", error)
+            _post(loop, lambda: None if written.done() else written.set_result(None))
+
+        self._work.put(_Job(function, told))
+        return written
 
     def _tell(self, function: Callable[[sqlite3.Connection], object]) -> None:
         def told(result: object, error: BaseException | None) -> None:

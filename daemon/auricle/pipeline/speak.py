@@ -322,14 +322,15 @@ class Speech:
         self, ticket: SpeechTicket, made: "asyncio.Queue[AudioFrame | BaseException | None]"
     ) -> AsyncIterator[AudioFrame]:
         started = False
+        begun = self._ledger.begin(ticket.id) if ticket.kept and self._ledger is not None else None
         while (frame := await made.get()) is not None:
             if isinstance(frame, BaseException):
                 raise frame
             if not started:
                 started = True
+                if begun is not None:
+                    await begun  # written while the speech was made: a restart can say that this one was cut
                 self._tell(ticket, SpeechStatus.STARTED)
-                if ticket.kept and self._ledger is not None:
-                    self._ledger.begin(ticket.id)
             yield frame
 
     async def _make(self, request: SpeechRequest, made: "asyncio.Queue[AudioFrame | BaseException | None]") -> None:
