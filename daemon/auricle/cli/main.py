@@ -35,6 +35,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("what is wrong with sound, models, broker and machine, and what mends it", "auricle.cli.doctor"),
     "service": ("start with the machine or the session: install and uninstall the unit", "auricle.cli.service"),
     "mqtt": ("what passes between this site and its broker, live", "auricle.cli.mqtt"),
+    "completion": ("completion for bash, zsh and fish", "auricle.cli.completion"),
+    "man": ("the manual page", "auricle.cli.man"),
     "cache": ("speech that is kept to be said again at once", "auricle.cli.cache"),
     "bench": ("measure this machine: latency, idle load, speed of the engines", "auricle.cli.bench"),
 }
@@ -72,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(argv: list[str]) -> int:
-    top = _parser()
+    top = top_parser()
     at = _command_index(argv)
     options = top.parse_args(argv[:at])
     if at == len(argv):
@@ -82,6 +84,12 @@ def _dispatch(argv: list[str]) -> int:
     name = ALIASES.get(argv[at], argv[at])
     if name not in COMMANDS:
         return _of_a_plugin(name, options.config, argv[at + 1 :])
+    args = command_parser(name, options.config).parse_args(argv[at + 1 :])
+    return int(importlib.import_module(COMMANDS[name][1]).run(args))
+
+
+def command_parser(name: str, config: str | None = None) -> argparse.ArgumentParser:
+    """The parser of one command's own words. config: what `--config` before the command said."""
     line, module_name = COMMANDS[name]
     module = importlib.import_module(module_name)
     parser = argparse.ArgumentParser(
@@ -90,13 +98,12 @@ def _dispatch(argv: list[str]) -> int:
         epilog=getattr(module, "EXAMPLES", None),
         formatter_class=HelpFormatter,
     )
-    _config_argument(parser, default=options.config)
+    _config_argument(parser, default=config)
     module.arguments(parser)
-    args = parser.parse_args(argv[at + 1 :])
-    return int(module.run(args))
+    return parser
 
 
-def _parser() -> argparse.ArgumentParser:
+def top_parser() -> argparse.ArgumentParser:
     width = max(len(name) for name in COMMANDS)
     parser = argparse.ArgumentParser(
         prog="auricle",
