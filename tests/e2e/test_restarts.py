@@ -101,7 +101,7 @@ def storm(folder: Path, mosquitto: Mosquitto, requests: int, kills: int, restart
                 mosquitto.restart()
         publishing.join()
         publisher.finish(120)
-        deadline = time.monotonic() + 120 + requests
+        deadline = time.monotonic() + 240 + requests
         while len(ends(daemon)) < requests and time.monotonic() < deadline:
             if daemon.process.poll() is not None:
                 raise AssertionError(daemon.story())
@@ -110,7 +110,7 @@ def storm(folder: Path, mosquitto: Mosquitto, requests: int, kills: int, restart
         publisher.close()
         found = ends(daemon)
         log = daemon.log_path.read_text()
-    assert set(ids) - set(found) == set(), "lost"
+    assert set(ids) - set(found) == set(), f"lost; {daemon.story()}"
     assert {id: count for id, count in found.items() if count != 1} == {}, "ended twice"
     begun = Counter(
         payload["id"] for topic, payload in daemon.events if topic == "speech" and payload["status"] == "started"
@@ -120,7 +120,7 @@ def storm(folder: Path, mosquitto: Mosquitto, requests: int, kills: int, restart
     assert all(f"speech {id} had begun" in log for id in again)
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_requests_survive_kills_of_the_daemon_and_a_restart_of_the_broker(tmp_path: Path, mosquitto: Mosquitto) -> None:
     storm(tmp_path, mosquitto, requests=40, kills=3, restarts=1, pause_s=0.1)
 
