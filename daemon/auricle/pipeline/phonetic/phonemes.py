@@ -62,14 +62,6 @@ class Phonemes:
                 self._heard.update(zip(new, map(phones, found), strict=True))
             return [self._known[word] if word in self._known else self._heard[word] for word in words]
 
-    def _is_known(self) -> bool:
-        """Whether the file is there and of this version."""
-        try:
-            with self._file.open(encoding="utf-8") as file:
-                return file.readline() == _header() + "\n"
-        except FileNotFoundError:
-            return False
-
     def close(self) -> None:
         with self._lock:
             if self._worker is not None:
@@ -122,8 +114,7 @@ class Phonemes:
         lines = "".join(f"{word}\t{one}\n" for word, one in zip(words, ipa, strict=True))
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            known = self._is_known()
-            if known:
+            if _is_known(self._file):
                 with self._file.open("a", encoding="utf-8") as file:
                     file.write(lines)
             else:
@@ -199,3 +190,12 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
                 pipe.close()
             except OSError:
                 continue
+
+
+def _is_known(file: Path) -> bool:
+    """Whether a file of phonemes is there and of this version."""
+    try:
+        with file.open(encoding="utf-8") as lines:
+            return lines.readline() == _header() + "\n"
+    except FileNotFoundError:
+        return False
