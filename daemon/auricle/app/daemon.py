@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
@@ -210,6 +211,7 @@ class Daemon:
         await self._join_broker()
         if unused := ", ".join(unused_keys(self.config)):
             _LOG.warning("set, but not in this version yet: %s", unused)
+        _beside_all(conversation.dialogue.dispatcher.learn_sounds)
         words = ", ".join(word.model for word in self.config.wake.words) or "no wake word"
         _LOG.info("listening for %s after %.1f s; site %s", words, time.monotonic() - began, self.config.site.id)
         self._beside(self._systemd.run(self._signs()), "systemd")
@@ -296,6 +298,7 @@ class Daemon:
             language = self.config.site.language
             dialogue.dispatcher.renew({language: self.host.sentences(language)})
             await asyncio.to_thread(dialogue.dispatcher.prepare)
+            _beside_all(dialogue.dispatcher.learn_sounds)
         detail = "enabled" if enabled else "disabled"
         self._tell(ComponentChanged(component=f"plugin {name}", ok=enabled, detail=detail, essential=False))
 
@@ -330,3 +333,8 @@ class Daemon:
 
     def _describe(self) -> dict[str, object]:
         return describe(self.config, self.fleet, self.host, self._voices)
+
+
+def _beside_all(work: Callable[[], None]) -> None:
+    """Run `work` on a thread that nothing waits for, the end of the program neither."""
+    threading.Thread(target=work, name=work.__name__, daemon=True).start()

@@ -63,6 +63,13 @@ class Dispatcher:
 
     def prepare(self) -> None:
         """Compile the site's sentences now, and not at the first command. Safe to call from another thread."""
+        self._recognizer(None)
+
+    def learn_sounds(self) -> None:
+        """Learn how the site's sentences sound, in seconds; until then commands are understood by their words.
+
+        Safe to call from another thread, which need not be waited for.
+        """
         self._recognizer(None).prepare()
 
     def close(self) -> None:

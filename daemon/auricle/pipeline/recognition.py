@@ -56,15 +56,17 @@ class Recognizer:
         self._standings = Standings(self.grammar, self.match, sentences)
         self._sound: BySound | None = None
         self._lock = threading.Lock()
+        self._closed = False
 
     def prepare(self) -> None:
-        """Learn how the sentences sound."""
+        """Learn how the sentences sound; takes seconds at the first start, when nothing is kept of it."""
         self._by_sound()
 
     def close(self) -> None:
-        with self._lock:
-            if self._sound is not None:
-                self._sound.close()
+        """Returns at once; sounds that are being learned are given up when they are known."""
+        self._closed = True
+        if self._sound is not None:
+            self._sound.close()
 
     def match(self, text: str) -> Intent | None:
         """The intent of the sentence that `text` is or nearly is, by its words."""
@@ -97,8 +99,8 @@ class Recognizer:
         known = self._standings.of(text)
         if known is not Standing.UNKNOWN or not text.strip() or self.match(text) is not None:
             return known
-        sound = self._by_sound()
-        if sound is None:
+        sound = self._sound
+        if sound is None:  # or not learned yet, which nobody who speaks waits for
             return known
         try:
             return sound.standing(text)
@@ -111,6 +113,8 @@ class Recognizer:
             if self._rule is not None and self._sound is None:
                 try:
                     self._sound = BySound(self._language, list(self.grammar.templates()), self._rule, self._on_fault)
+                    if self._closed:
+                        self._sound.close()
                 except PhonemesUnavailable as error:
                     self._unavailable(error)
             return self._sound if self._rule is not None else None

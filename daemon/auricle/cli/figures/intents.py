@@ -61,7 +61,7 @@ async def _intents(loaded: LoadedConfig, plan: Plan) -> list[Figure]:
     noises = [path for path in (folder / "noise.flac", folder / "noise.wav") if path.is_file()]
     noise = _samples(noises[0]) if noises else None
     dispatcher = dispatcher_of(loaded)
-    dispatcher.prepare()
+    dispatcher.learn_sounds()
     figures: list[Figure] = []
     try:
         async with running_engines(loaded, kinds=(STT,)) as fleet:
