@@ -193,7 +193,8 @@ class Daemon:
             self._beside(Tracer(self.config, self.bus, self._overheard, traces).run(), "traces")
         self._beside(conversation.speech.run(), "speech")
         await self.assistant.resume()
-        self._beside(load_ahead(self.bus, self.fleet), "engines loaded ahead")
+        learn = conversation.dialogue.dispatcher.learn_sounds
+        self._beside(load_ahead(self.bus, self.fleet, lambda: _beside_all(learn)), "loading ahead")
         if self.config.tts.cache_mb:
             self._beside(self._rehearse(conversation.speech), "rehearsal")
         self._stack.push_async_callback(self.assistant.close)
@@ -211,7 +212,6 @@ class Daemon:
         await self._join_broker()
         if unused := ", ".join(unused_keys(self.config)):
             _LOG.warning("set, but not in this version yet: %s", unused)
-        _beside_all(conversation.dialogue.dispatcher.learn_sounds)
         words = ", ".join(word.model for word in self.config.wake.words) or "no wake word"
         _LOG.info("listening for %s after %.1f s; site %s", words, time.monotonic() - began, self.config.site.id)
         self._beside(self._systemd.run(self._signs()), "systemd")
@@ -298,7 +298,6 @@ class Daemon:
             language = self.config.site.language
             dialogue.dispatcher.renew({language: self.host.sentences(language)})
             await asyncio.to_thread(dialogue.dispatcher.prepare)
-            _beside_all(dialogue.dispatcher.learn_sounds)
         detail = "enabled" if enabled else "disabled"
         self._tell(ComponentChanged(component=f"plugin {name}", ok=enabled, detail=detail, essential=False))
 

@@ -1,4 +1,6 @@
-"""Loads engines that were unloaded before somebody has to wait for them: at a wake word, and when speech is queued."""
+"""Gets ready what is not kept ready, before somebody has to wait for it: at a wake word, and when speech is queued."""
+
+from collections.abc import Callable
 
 from auricle.bus import EventBus
 from auricle.engines.fleet import Fleet
@@ -7,13 +9,17 @@ from auricle.model.speech import SpeechStatus
 from auricle.model.turn import Stage
 
 
-async def load_ahead(bus: EventBus, fleet: Fleet) -> None:
-    """Until cancelled. An engine that is loaded stays so for a while longer."""
+async def load_ahead(bus: EventBus, fleet: Fleet, on_listening: Callable[[], None] = lambda: None) -> None:
+    """Until cancelled. An engine that is loaded stays so for a while longer.
+
+    on_listening: called whenever somebody is about to speak; must return at once.
+    """
     with bus.subscribe() as events:
         async for event in events:
             match event:
                 case WakeHeard() | StageChanged(stage=Stage.LISTENING):
                     fleet.prepare("stt")
                     fleet.prepare("tts")
+                    on_listening()
                 case SpeechChanged(status=SpeechStatus.QUEUED):
                     fleet.prepare("tts")

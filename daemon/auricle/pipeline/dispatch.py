@@ -66,7 +66,8 @@ class Dispatcher:
         self._recognizer(None)
 
     def learn_sounds(self) -> None:
-        """Learn how the site's sentences sound, in seconds; until then commands are understood by their words.
+        """Learn how the site's sentences sound, if that is not known: at the first command, whose speaker takes as long
+        to say it. A daemon that nobody speaks to need not hold them.
 
         Safe to call from another thread, which need not be waited for.
         """

@@ -1,5 +1,8 @@
 """What a transcript means by the sentences of one language: word for word, as a near miss, by its sound."""
 
+import contextlib
+import ctypes
+import gc
 import logging
 import threading
 from collections.abc import Mapping, Sequence
@@ -60,7 +63,13 @@ class Recognizer:
 
     def prepare(self) -> None:
         """Learn how the sentences sound; takes seconds at the first start, when nothing is kept of it."""
+        if self._sound is not None or self._rule is None:
+            return
         self._by_sound()
+        # Building took several times of what is kept, and the C library would hold on to it.
+        gc.collect()
+        with contextlib.suppress(OSError, AttributeError):  # another C library
+            ctypes.CDLL(None).malloc_trim(0)
 
     def close(self) -> None:
         """Returns at once; sounds that are being learned are given up when they are known."""

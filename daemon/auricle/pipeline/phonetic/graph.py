@@ -1,6 +1,7 @@
 """All that the templates of a grammar can say, as one graph of phonemes in which beginnings are shared."""
 
 import re
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,7 +21,7 @@ from hassil.intents import RangeSlotList, SlotList, TextSlotList
 
 MOST_NODES = 600_000
 """Phonemes in a graph; a template that would make it larger is left out."""
-MOST_NUMBERS = 1_001
+MOST_NUMBERS = 121
 """Numbers of a range that are all known; of a longer one, these and the round ones."""
 MOST_PERMUTED = 8
 """Parts of a permutation."""
@@ -196,13 +197,14 @@ class _Builder:
     def __init__(self, graph: Graph, pronounce: Pronounce) -> None:
         self.graph = graph
         self.pronounce = pronounce
-        self.phone = [_JUNCTION]
-        self.parent = [-1]
-        self.rank = [0]
+        self.phone = array("i", [_JUNCTION])
+        self.parent = array("i", [-1])
+        self.rank = array("i", [0])
         self.ways: dict[int, tuple[tuple[int, int], ...]] = {}
         self.finals: list[tuple[int, int]] = []
         self.text: dict[int, str] = {}
-        self._children: dict[tuple[int, int, bool], int] = {}
+        self._children: dict[int, int] = {}
+        """A node, a phoneme, and whether that begins a word, in one number: tuples would take half of all memory."""
         self.begins: set[int] = set()
         self._junctions: dict[tuple[tuple[int, int], ...], int] = {}
         self._marks: dict[tuple[str, str], int] = {}
@@ -315,10 +317,11 @@ class _Builder:
         for word in words(text):
             begins = True
             for phone in self._phonemes(word):
-                child = self._children.get((node, phone, begins))
+                key = (node << 16) | (phone << 1) | begins
+                child = self._children.get(key)
                 if child is None:
                     child = self._add(phone, node, self.rank[node] + 1)
-                    self._children[(node, phone, begins)] = child
+                    self._children[key] = child
                     if begins:
                         self.begins.add(child)
                 node, begins = child, False
