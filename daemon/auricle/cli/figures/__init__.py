@@ -20,6 +20,8 @@ TOPICS = {
     "commands": "commands",
     "whispers": "whispers",
     "intents": "intents",
+    "mqtt": "mqtt",
+    "pool": "pool",
 }
 """Topic to the module that has `benches(loaded, plan)`, in the order in which they are best made."""
 USUAL = ("start", "idle", "stt", "tts", "turn")

@@ -7,8 +7,9 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 
@@ -27,10 +28,12 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 @contextlib.asynccontextmanager
-async def child(loaded: LoadedConfig, folder: Path, sound: Path | None) -> AsyncIterator[tuple[int, float]]:
+async def child(
+    loaded: LoadedConfig, folder: Path, sound: Path | None, environ: Mapping[str, str] = MappingProxyType({})
+) -> AsyncIterator[tuple[int, float]]:
     """A daemon in a process of its own that listens to `sound` at real pace, or to the configured microphone.
 
-    Yields its process id and the seconds that it took to be ready.
+    Yields its process id and the seconds that it took to be ready. environ: what it is told beside that.
     """
     events = folder / "events.jsonl"
     events.unlink(missing_ok=True)
@@ -47,7 +50,7 @@ async def child(loaded: LoadedConfig, folder: Path, sound: Path | None) -> Async
     began = time.monotonic()
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "auricle", "run", "--events", str(events),
-        env={**os.environ, **overrides}, stdin=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, **overrides, **environ}, stdin=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     assert process.stderr is not None
     try:
