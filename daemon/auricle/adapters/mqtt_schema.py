@@ -8,7 +8,13 @@ from auricle.adapters import mqtt_payloads as payloads
 from auricle.adapters import mqtt_requests as requests
 from auricle.adapters.mqtt_pool import Member
 
-TAKEN: tuple[type[requests.Request], ...] = (requests.Say, requests.Ask, requests.Listen, requests.Stop)
+TAKEN: tuple[type[requests.Request], ...] = (
+    requests.Say,
+    requests.Ask,
+    requests.Listen,
+    requests.Stop,
+    requests.Transcribe,
+)
 SENT: tuple[type[msgspec.Struct], ...] = (
     payloads.State,
     payloads.Wake,

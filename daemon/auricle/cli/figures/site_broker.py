@@ -79,7 +79,7 @@ class TimingClient:
         return at_s
 
     def next(self, *topics: str) -> Arrived:
-        """The next message on one of `topics`; others are passed over. Raises NotConnected if none comes in a minute."""
+        """The next message on one of `topics`; others are passed over. Raises NotConnected after a minute."""
         by_s = time.monotonic() + PATIENCE_S
         while True:
             try:
