@@ -53,6 +53,20 @@ async def test_a_request_that_is_done_is_not_taken_again(ledger: Ledger) -> None
     assert await ledger.open_requests() == []
 
 
+async def test_an_end_that_was_not_told_is_told_after_a_restart(ledger: Ledger) -> None:
+    requests = [SpeechRequest(text=id, id=id) for id in ("a", "b", "c")]
+    for request in requests:
+        await ledger.accept(request, f"origin of {request.id}")
+    ledger.end("a", SpeechStatus.FINISHED, None)
+    ledger.told("a")
+    await ledger.end("b", SpeechStatus.CANCELLED, "stopped")
+    [late] = await ledger.untold()
+    assert (late.request, late.origin) == (requests[1], "origin of b")
+    assert late.ended == Ended(SpeechStatus.CANCELLED, "stopped")
+    ledger.told("b")
+    assert await ledger.untold() == []
+
+
 async def test_a_day_later_an_id_is_forgotten(tmp_path: Path) -> None:
     clock = Clock()
     first = Ledger(tmp_path / "r.sqlite", now=clock)

@@ -39,7 +39,8 @@ CREATE TABLE IF NOT EXISTS speech (
   begun INTEGER NOT NULL DEFAULT 0,
   status TEXT,
   reason TEXT,
-  ended_at REAL
+  ended_at REAL,
+  told INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX IF NOT EXISTS speech_message ON speech (message);
 CREATE INDEX IF NOT EXISTS speech_ended ON speech (ended_at);
@@ -72,6 +73,15 @@ class Open:
 class Ended:
     status: SpeechStatus
     reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Untold:
+    """A request that was done as the daemon ended, before anybody may have been told."""
+
+    request: SpeechRequest
+    origin: str
+    ended: Ended
 
 
 class Ledger:
@@ -150,6 +160,26 @@ class Ledger:
                 (status.value, reason, at, id),
             )
         )
+
+    def told(self, id: str) -> None:
+        """Its end was told to all who listen. Returns at once; an error is logged, and it is told again some day."""
+        self._tell(lambda connection: connection.execute("UPDATE speech SET told = 1 WHERE id = ?", (id,)))
+
+    async def untold(self) -> Sequence[Untold]:
+        """What was done, and may not have been told, in the order in which it was accepted."""
+
+        def read(connection: sqlite3.Connection) -> list[Untold]:
+            rows = connection.execute(
+                "SELECT request, origin, status, reason FROM speech WHERE status IS NOT NULL AND told = 0 ORDER BY seq"
+            ).fetchall()
+            found = []
+            for body, origin, status, reason in rows:
+                with contextlib.suppress(msgspec.DecodeError):
+                    request = msgspec.json.decode(body, type=SpeechRequest)
+                    found.append(Untold(request, origin, Ended(SpeechStatus(status), reason)))
+            return found
+
+        return await self._ask(read)
 
     async def open_requests(self) -> Sequence[Open]:
         """What was accepted and is not done, in the order in which it was accepted."""

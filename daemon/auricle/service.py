@@ -20,7 +20,7 @@ from auricle.model.turn import Outcome, Turn
 from auricle.pipeline.dialogue import Dialogue
 from auricle.pipeline.ears import Ears
 from auricle.pipeline.files import inbound_of
-from auricle.pipeline.speak import Speech, SpeechTicket
+from auricle.pipeline.speak import Speech, SpeechResult, SpeechTicket
 from auricle.pipeline.turn import Conversation
 from auricle.pipeline.wake import WakeHit
 from auricle.pipeline.wav import wav_file
@@ -32,6 +32,8 @@ _LOG = logging.getLogger(__name__)
 _LONGEST_COMMAND = 4096
 ANSWER_PATIENCE_S = 8.0
 """How long the microphone stays open for an answer that does not begin."""
+RETOLD = "it had ended as the daemon did"
+"""Reason of an end that may have been told before a crash too."""
 _ASIDE = 2
 """Requests for synthesis or transcription that are done at a time, beside the turns."""
 
@@ -141,6 +143,10 @@ class Assistant:
         """Queue what an earlier run accepted and did not finish, in its order."""
         if self.ledger is None:
             return
+        for late in await self.ledger.untold():
+            reason = RETOLD if late.ended.reason is None else f"{late.ended.reason}; {RETOLD}"
+            ticket = self._speech.retell(late.request, SpeechResult(late.ended.status, reason))
+            self.resumed.append((ticket, late.origin))
         now_s = time.time()
         for kept in await self.ledger.open_requests():
             if kept.begun:

@@ -84,8 +84,12 @@ def _open(path: Path) -> sqlite3.Connection:
     """Raises PluginError naming the file."""
     try:
         book = sqlite3.connect(path, isolation_level=None, timeout=2.0)
-        book.execute("PRAGMA journal_mode = WAL")
-        book.execute(_SCHEMA)
+        try:
+            book.execute("PRAGMA journal_mode = WAL")
+            book.execute(_SCHEMA)
+        except sqlite3.Error:
+            book.close()
+            raise
     except sqlite3.Error as error:
         raise PluginError(f"{path}: {error}; move it away or mend its rights") from error
     return book

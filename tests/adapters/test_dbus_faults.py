@@ -152,6 +152,8 @@ async def test_a_caller_that_never_reads_harms_nobody(message_bus: MessageBus) -
         for number in range(20):
             assert await message_bus.call("Say", "sa{sv}", "Hello", "1", "id", "s", f"n{number}") == [f"n{number}"]
         silent.close()
+        if mute._stream is not None:
+            mute._stream.close()  # else the socket is not closed for good
         assert served.told[-1].ok
 
 

@@ -1,7 +1,7 @@
 """Discovery by Home Assistant on a real Mosquitto; `test_homeassistant_real.py` asks a real Home Assistant."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -22,8 +22,10 @@ DEVICE = "homeassistant/device/auricle_attic/config"
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> SettingsStore:
-    return SettingsStore(tmp_path / "state.sqlite")
+def store(tmp_path: Path) -> Iterator[SettingsStore]:
+    made = SettingsStore(tmp_path / "state.sqlite")
+    yield made
+    made.close()
 
 
 def plugged(store: SettingsStore):  # type: ignore[no-untyped-def]
@@ -97,11 +99,12 @@ async def test_a_wake_word_that_is_no_more_is_taken_back(mosquitto: Mosquitto, s
     await announced(mosquitto, store)
     assistant = house()
     assistant.description = {**assistant.description, "wake_words": ["hey_jarvis"]}
-    async with running(mosquitto.port, assistant, extensions=plugged(store)):
-        async with collect(mosquitto, DEVICE) as seen:
+    async with collect(mosquitto, DEVICE) as seen:
+        await off(seen.next)  # what was retained before
+        async with running(mosquitto.port, assistant, extensions=plugged(store)):
             found = parsed(await off(seen.next, DEVICE))["components"]
-            assert found["wake_computer_2"] == {"platform": "device_automation"}  # type: ignore[index]
-            assert found["wake_hey_jarvis"]["payload"] == "hey_jarvis"  # type: ignore[index]
+    assert found["wake_computer_2"] == {"platform": "device_automation"}  # type: ignore[index]
+    assert found["wake_hey_jarvis"]["payload"] == "hey_jarvis"  # type: ignore[index]
 
 
 async def test_an_older_home_assistant_gets_a_message_for_each(mosquitto: Mosquitto, store: SettingsStore) -> None:

@@ -53,10 +53,13 @@ def ha() -> Iterator[ModuleType]:
         subprocess.run([*command, "stop"], check=True, timeout=120, stdout=subprocess.DEVNULL)
 
 
-async def test_every_entity_goes_through_home_assistant(ha: ModuleType, tmp_path: Path) -> None:
+async def test_every_entity_goes_through_home_assistant(
+    ha: ModuleType, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     assistant = ScriptedAssistant(at_once=False)
     assistant.description = {"version": "1.2.3", "voices": ["amy", "joe"], "wake_words": ["hey_jarvis", "computer"]}
     store = SettingsStore(tmp_path / "state.sqlite")
+    request.addfinalizer(store.close)
     port = int(ha.settings()["mqtt_port"])
 
     async def call(domain: str, service: str, id: str, **data: object) -> None:

@@ -136,6 +136,13 @@ class Speech:
         """Queue a request that an earlier run of the daemon accepted, `waited_s` ago, however long the queue is."""
         return self._queue_up(request, kept=True, waited_s=waited_s)
 
+    def retell(self, request: SpeechRequest, result: SpeechResult) -> SpeechTicket:
+        """Tell how a request of an earlier run ended, since it ended together with the daemon."""
+        ticket = SpeechTicket(request, 0.0, kept=True)
+        self._tickets[request.id] = ticket
+        self._end(ticket, result)
+        return ticket
+
     async def _write_down(
         self, ledger: Ledger, request: SpeechRequest, origin: str, message: str | None
     ) -> SpeechTicket:
@@ -377,6 +384,8 @@ class Speech:
             if ticket.kept and self._ledger is not None:
                 self._ledger.end(ticket.id, result.status, result.reason)
             self._tell(ticket, result.status, result.reason)
+            if ticket.kept and self._ledger is not None:
+                self._ledger.told(ticket.id)
 
     def _tell(self, ticket: SpeechTicket, status: SpeechStatus, reason: str | None = None) -> None:
         request = ticket.request
