@@ -54,7 +54,13 @@ def test_secrets_are_masked_and_sources_told(tmp_path: Path) -> None:
         assert line in lines
     assert not any(line.startswith("password =") for line in lines)
     values = effective(loaded, {"radio": Radio}, {})
-    assert values["plugins"]["radio"] == {"token": "********", "token_file": None, "station": "one"}
+    assert values["plugins"]["radio"] == {
+        "token": "********",
+        "token_file": None,
+        "station": "one",
+        "isolated": False,
+        "python": None,
+    }
     assert values["plugins"]["other"] == {"api_key": "********", "list": [{"Password": "********", "x": 1}]}
     assert values["mqtt"]["host"] == "broker"
     assert "password" not in values["mqtt"]
