@@ -300,6 +300,19 @@ async def test_more_than_can_be_taken_is_dropped_with_one_error(mosquitto: Mosqu
         assert 256 <= len(run.assistant.said) < 1000
 
 
+async def test_every_answer_of_a_flood_comes(mosquitto: Mosquitto) -> None:
+    # Each request has five messages of its own to tell: far more than the library would hold.
+    async with running(mosquitto.port), collect(mosquitto, f"{T}/response/#") as seen:
+        said = [(f"{T}/say", f'{{"text": "more", "id": "{number}"}}') for number in range(1000)]
+        sending = asyncio.create_task(off(mosquitto.publish_all, said, 1))
+        for _ in range(10):
+            await asyncio.sleep(0.05)
+            time.sleep(0.3)
+        await sending
+        answered = {message.topic for message in await off(seen.until, 1000)}
+        assert answered == {f"{T}/response/{number}" for number in range(1000)}
+
+
 async def test_stopping_is_quick_without_a_broker_and_with_one_that_hangs(mosquitto: Mosquitto) -> None:
     began_s = time.monotonic()
     async with running(free_port(), wait=False) as run:

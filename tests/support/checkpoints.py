@@ -99,7 +99,8 @@ def write_converted(source: Path, folder: Path) -> None:
         "suppress_tokens": suppressed["suppress_ids"],
         "begin_suppress_tokens": suppressed["suppress_ids_begin"],
         "alignment_heads": suppressed["alignment_heads"],
-        "is_multilingual": bool(suppressed.get("lang_ids")),
+        # An English model lists languages as well; it is one token of its vocabulary short.
+        "is_multilingual": vocabulary >= 51_865,
     }
     if more["is_multilingual"]:
         marks = {number: mark for mark, number in ids.items()}

@@ -75,6 +75,8 @@ class MqttAdapter:
         self._lost = 0
         self._behind = True
         """Whether kept messages go out before new ones of their kind."""
+        self._kept = 0
+        """Messages so far."""
         self._catching_up: asyncio.Task[None] | None = None
         self._tasks: tuple[asyncio.Task[None], ...] = ()
         self._subscribed = ExitStack()
@@ -150,7 +152,7 @@ class MqttAdapter:
         if self._assistant.ledger is not None:
             if self._catching_up is not None:
                 self._catching_up.cancel()
-            self._catching_up = asyncio.create_task(self._catch_up(self._assistant.ledger), name="mqtt catch up")
+            self._start_catching_up(self._assistant.ledger)
         for extension in self._extensions:
             try:
                 extension.ready()
@@ -199,22 +201,32 @@ class MqttAdapter:
     async def _catch_up(self, ledger: Ledger) -> None:
         """Send what was kept while the broker was away, in its order, before anything new of that kind."""
         self._behind = True
-        while waiting := await ledger.waiting(ADAPTER):
-            for number, body in waiting:
-                message = msgspec.json.decode(body, type=Outgoing)
-                while not self._link.send(message):
-                    if not self._link.ready:
-                        return  # the next connection goes on from here
-                    await asyncio.sleep(_ROOM_S)
-                await ledger.delivered(ADAPTER, number)
+        kept = -1
+        while kept != self._kept:  # one may have been kept while there were no more
+            kept = self._kept
+            while waiting := await ledger.waiting(ADAPTER):
+                for number, body in waiting:
+                    message = msgspec.json.decode(body, type=Outgoing)
+                    while not self._link.send(message):
+                        if not self._link.ready:
+                            return  # the next connection goes on from here
+                        await asyncio.sleep(_ROOM_S)
+                    await ledger.delivered(ADAPTER, number)
         self._behind = False
+
+    def _start_catching_up(self, ledger: Ledger) -> None:
+        self._catching_up = asyncio.create_task(self._catch_up(ledger), name="mqtt catch up")
 
     def _keep(self, message: Outgoing) -> bool:
         ledger = self._assistant.ledger
         if ledger is None:
             return False
         self._behind = True
+        self._kept += 1
         ledger.keep(ADAPTER, msgspec.json.encode(message))
+        # With a connection it was for want of room, and no new connection will come to send it.
+        if self._link.ready and (self._catching_up is None or self._catching_up.done()):
+            self._start_catching_up(ledger)
         return True
 
     def _send_info(self) -> None:

@@ -27,7 +27,8 @@ _LOG = logging.getLogger(__name__)
 RECEIVE_MAXIMUM = 256
 """Unacknowledged QoS 1 messages that an MQTT 5 broker may send."""
 _MAX_PACKET_BYTES = 11 * 1024 * 1024
-_MAX_UNSENT = 1024
+_MAX_UNACKNOWLEDGED = 256
+"""Messages that the broker has not acknowledged yet; the rest waits, since the library would drop what is too much."""
 _CONNECT_TIMEOUT_S = 5.0
 _READY_TIMEOUT_S = 10.0
 _FLUSH_S = 1.0
@@ -86,6 +87,7 @@ class Connection:
         self._refusal_logged = False
         self._farewell_mid: int | None = None
         self._farewell_done = False
+        self._unacknowledged: set[int] = set()
         self._client = self._make_client()
 
     def serve(self, outbox: deque[Outgoing | Ack], wake: socket.socket, stopping: threading.Event) -> str:
@@ -141,7 +143,7 @@ class Connection:
         self._trouble = f"{self._settings.host}:{self._settings.port} took the connection but did not answer"
 
     def _send_all(self, outbox: deque[Outgoing | Ack]) -> None:
-        while outbox:
+        while outbox and len(self._unacknowledged) < _MAX_UNACKNOWLEDGED:
             match outbox.popleft():
                 case Outgoing() as message:
                     self._publish(message)
@@ -155,7 +157,9 @@ class Connection:
             properties = _properties(PacketTypes.PUBLISH, CorrelationData=message.correlation)
         sent = self._client.publish(message.topic, message.payload, message.qos, message.retain, properties)
         if sent.rc not in (MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_NO_CONN):
-            _LOG.debug("mqtt: a message to %s was not sent (%s)", message.topic, sent.rc.name)
+            _LOG.warning("mqtt: a message to %s was not sent (%s)", message.topic, sent.rc.name)
+        elif message.qos:
+            self._unacknowledged.add(sent.mid)
         return sent.mid
 
     def _said_farewell(self) -> bool:
@@ -173,7 +177,6 @@ class Connection:
             manual_ack=True,
         )
         client.connect_timeout = _CONNECT_TIMEOUT_S
-        client.max_queued_messages_set(_MAX_UNSENT)
         client.will_set(self._farewell.topic, self._farewell.payload, self._farewell.qos, self._farewell.retain)
         if (context := tls_context(self._settings.tls)) is not None:
             client.tls_set_context(context)
@@ -247,6 +250,7 @@ class Connection:
     def _on_publish(
         self, client: Client, _: object, mid: int, reason: ReasonCode, properties: Properties | None
     ) -> None:
+        self._unacknowledged.discard(mid)
         if mid == self._farewell_mid:
             self._farewell_done = True
         if reason.is_failure and not self._refusal_logged:

@@ -21,7 +21,8 @@ _LOG = logging.getLogger(__name__)
 _INBOX = RECEIVE_MAXIMUM
 """QoS 0 requests that wait for the event loop; one more is dropped. Those at QoS 1 may fill it twice, and then the
 network is not read: brokers send more than the maximum that they were told, and keep what they cannot send."""
-_OUTBOX = 1024
+_OUTBOX = 4096
+"""Messages that wait for the network: what all requests that can be in hand have to tell, and more."""
 _FIRST_BACKOFF_S = 0.5
 _STEADY_S = 10.0
 """A connection that stood this long was a good one: the next wait is short again."""
