@@ -25,7 +25,8 @@ FIRST_PIECE = 25
 LONGEST_PIECE = 160
 """Phonemes, some 9 s; memory grows with a piece."""
 COMMA_PAUSE_S = 0.12
-WARM_UP = ("Yes.", "It is ten past three.", "The timer is set, and I will tell you when the ten minutes are over.")
+WARM_UP = ("Yes.", "It is ten past three.")
+"""Enough: a long sentence gains a tenth by a third, and would keep the daemon from starting for half a second."""
 OPTIONS = {"noise_scale": 2.0, "noise_w": 2.0}
 """What a request may set, and its upper bound."""
 

@@ -168,7 +168,16 @@ class Daemon:
             self._stack.push_async_callback(writer.stop)
         self._stack.push_async_callback(self.speaker.close)
         self._stack.push_async_callback(self.fleet.stop)
-        await asyncio.gather(self.fleet.start(), asyncio.to_thread(self._load_ears))
+        dialogue = make_dialogue(self.config, self.host)
+        self._stack.callback(dialogue.dispatcher.close)
+        privacy = self.config.privacy
+        traces = Traces(self._state / "traces", privacy.record_days, privacy.record_mb * 1_000_000)
+        await asyncio.gather(
+            self.fleet.start(),
+            asyncio.to_thread(self._load_ears),
+            asyncio.to_thread(dialogue.dispatcher.prepare),
+            asyncio.to_thread(traces.tidy),
+        )
         self._voices = [voice.name for voice in await self.fleet.voices()]
         conversation = self.conversation = make_conversation(
             self.config,
@@ -176,19 +185,14 @@ class Daemon:
             ears=self.ears,
             capture=self.capture,
             fleet=self.fleet,
-            dialogue=make_dialogue(self.config, self.host),
+            dialogue=dialogue,
             speech=make_speech(self.config, self.assistant, self.fleet, self.speaker, self._kept_speech()),
         )
-        await asyncio.to_thread(conversation.dialogue.dispatcher.prepare)
-        self._stack.callback(conversation.dialogue.dispatcher.close)
         self.assistant.attach(conversation, self.ears, self._describe, self._set_plugin)
         self.host.attach(self.assistant, self.topics)
         await self.host.startup()
         self._stack.push_async_callback(self.host.shutdown)
         self._beside(self._tell_plugins(), "events to plugins")
-        privacy = self.config.privacy
-        traces = Traces(self._state / "traces", privacy.record_days, privacy.record_mb * 1_000_000)
-        await asyncio.to_thread(traces.tidy)
         if self._overheard is not None:
             self._beside(Tracer(self.config, self.bus, self._overheard, traces).run(), "traces")
         self._beside(conversation.speech.run(), "speech")
