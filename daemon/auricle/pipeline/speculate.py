@@ -30,7 +30,7 @@ _GOES_ON = 1600
 class SpeculationRule:
     """The keys of `[listen]` that say when speech to text begins, and how much quiet ends which command."""
 
-    pause_s: float = 0.2
+    pause_s: float = 0.06
     """Quiet at which the first attempt is made; after each in vain, the next waits half as long again."""
     silence_s: float = 0.7
     """Quiet that ends a command of which nothing is understood."""

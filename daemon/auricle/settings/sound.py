@@ -119,13 +119,13 @@ class Listen(Section, frozen=True, kw_only=True):
     pause_s: Annotated[
         float,
         Meta(
-            ge=0.1,
+            ge=0.03,
             le=2,
-            description="Quiet after which speech to text begins on what was said so far; shorter ones are mostly "
-            "inside words and cost work in vain.",
+            description="Quiet after which speech to text begins on what was said so far. Of 120 recorded commands, one in "
+            "three has an inner pause of 0.06 s or more, whose work is in vain, and one in fourteen of 0.2 s.",
             extra={"unit": "s"},
         ),
-    ] = 0.2
+    ] = 0.06
     whole_silence_s: Annotated[
         float,
         Meta(
