@@ -37,6 +37,7 @@ from auricle.config.later import unused_keys
 from auricle.engines.fleet import Fleet
 from auricle.engines.identity import tts_identity
 from auricle.ledger import Ledger
+from auricle.memory import give_back
 from auricle.model.errors import AuricleError, ConfigError
 from auricle.model.events import ComponentChanged, Event, QualityFound
 from auricle.model.turn import utc_now
@@ -218,6 +219,7 @@ class Daemon:
             _LOG.warning("set, but not in this version yet: %s", unused)
         words = ", ".join(word.model for word in self.config.wake.words) or "no wake word"
         _LOG.info("listening for %s after %.1f s; site %s", words, time.monotonic() - began, self.config.site.id)
+        await asyncio.to_thread(give_back)  # what is there from now on stays
         self._beside(self._systemd.run(self._signs()), "systemd")
         self._stack.callback(tell_systemd, "STOPPING=1", "STATUS=stopping")
 

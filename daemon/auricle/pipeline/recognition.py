@@ -1,14 +1,12 @@
 """What a transcript means by the sentences of one language: word for word, as a near miss, by its sound."""
 
-import contextlib
-import ctypes
-import gc
 import logging
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from auricle.api import Intent, Sentences
+from auricle.memory import give_back
 from auricle.model.intent import Standing
 from auricle.pipeline.near_miss import NearMisses
 from auricle.pipeline.phonetic.matcher import BySound, Candidate, Hearing, PhonemesUnavailable, SoundRule, Verdict
@@ -66,10 +64,7 @@ class Recognizer:
         if self._sound is not None or self._rule is None:
             return
         self._by_sound()
-        # Building took several times of what is kept, and the C library would hold on to it.
-        gc.collect()
-        with contextlib.suppress(OSError, AttributeError):  # another C library
-            ctypes.CDLL(None).malloc_trim(0)
+        give_back()  # building took several times of what is kept
 
     def close(self) -> None:
         """Returns at once; sounds that are being learned are given up when they are known."""
