@@ -121,8 +121,8 @@ class Listen(Section, frozen=True, kw_only=True):
         Meta(
             ge=0.03,
             le=2,
-            description="Quiet after which speech to text begins on what was said so far. Of 120 recorded commands, one "
-            "in three has an inner pause of 0.06 s or more, whose work is in vain, and one in fourteen of 0.2 s.",
+            description="Quiet after which speech to text begins on what was said so far. Of 120 recorded commands, "
+            "one in three has an inner pause of 0.06 s or more, whose work is in vain, and one in fourteen of 0.2 s.",
             extra={"unit": "s"},
         ),
     ] = 0.06
