@@ -1,8 +1,9 @@
 """The async protocols that the pipeline consumes; engines, devices and the host stand behind them."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import Protocol
 
+from auricle.api.services import KnownIntent
 from auricle.model.audio import AudioFrame
 from auricle.model.events import Event
 from auricle.model.intent import Intent, Reply, Transcript
@@ -91,6 +92,10 @@ class House(Protocol):
     def submit(self, request: SpeechRequest) -> Ticket: ...
 
     async def ask(self, text: str, *, language: str | None = None, speak: bool = False) -> Answer: ...
+
+    async def intents(self, language: str | None = None) -> Sequence[KnownIntent]: ...
+
+    async def perform(self, plugin: str, intent: str, slots: Mapping[str, object], turn: Turn) -> Reply: ...
 
     async def listen(self, *, say: str | None = None) -> str: ...
 

@@ -3,23 +3,25 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from uuid import uuid4
 
+from auricle.api import KnownIntent
 from auricle.bus import EventBus
 from auricle.ledger import Ledger
 from auricle.logs import turn_in_hand
 from auricle.model.audio import OUTBOUND_RATE_HZ
 from auricle.model.errors import AuricleError, BadRequest, PluginError
 from auricle.model.events import ErrorRaised, Event, MuteSet, StopAsked, VoiceSet, VolumeSet, WakeHeard
-from auricle.model.intent import Transcript
+from auricle.model.intent import Reply, Transcript
 from auricle.model.speech import SpeechRequest
 from auricle.model.turn import Outcome, Turn
 from auricle.pipeline.dialogue import Dialogue
 from auricle.pipeline.ears import Ears
 from auricle.pipeline.files import inbound_of
+from auricle.pipeline.known import known_intent, known_intents
 from auricle.pipeline.speak import Speech, SpeechResult, SpeechTicket
 from auricle.pipeline.turn import Conversation
 from auricle.pipeline.wake import WakeHit
@@ -190,6 +192,16 @@ class Assistant:
             reply.handled_by,
             reply.expects_answer is not None,
         )
+
+    async def intents(self, language: str | None = None) -> Sequence[KnownIntent]:
+        """All that the sentences of the loaded plugins can ask for."""
+        return known_intents(self._house.dialogue.dispatcher.sentences(language or self._house.language))
+
+    async def perform(self, plugin: str, intent: str, slots: Mapping[str, object], turn: Turn) -> Reply:
+        """Have an intent handled as if it had been said in `turn`. Raises BadRequest for one that is not known."""
+        dialogue, language = self._house.dialogue, turn.language or self._house.language
+        wanted = known_intent(dialogue.dispatcher.sentences(language), plugin, intent, slots)
+        return await dialogue.act(wanted, turn, language)
 
     async def listen(self, *, id: str | None = None, say: str | None = None) -> str:
         """Open the microphone as if the wake word had been heard, after saying `say`; return the turn's id.

@@ -14,7 +14,7 @@ from auricle.api.engines import (
 )
 from auricle.api.hookspecs import hookimpl
 from auricle.api.plugin import Adapter, Command, PluginConfig, PluginContext, Sentences
-from auricle.api.services import Answered, Assistant, Scheduled, Scheduler, Spoken
+from auricle.api.services import Answered, Assistant, KnownIntent, KnownSlot, Scheduled, Scheduler, Spoken
 from auricle.model.audio import INBOUND_RATE_HZ, OUTBOUND_RATE_HZ, SAMPLE_BYTES, AudioFrame
 from auricle.model.engine_faults import engine_fault
 from auricle.model.errors import (
@@ -50,6 +50,8 @@ __all__ = [
     "EngineWrecked",
     "Event",
     "Intent",
+    "KnownIntent",
+    "KnownSlot",
     "NotConnected",
     "PipStep",
     "PluginConfig",

@@ -1,12 +1,14 @@
 """What a plugin may ask of the running daemon: to speak, ask, listen, schedule, and talk to the broker."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, NoReturn, Protocol
 
 from auricle.model.errors import NotConnected
 from auricle.model.events import TimerChanged
+from auricle.model.intent import Reply
+from auricle.model.turn import Turn
 
 Call = Callable[[], Awaitable[object] | object]
 """A plain function or an `async def`, without arguments."""
@@ -31,6 +33,29 @@ class Answered:
     intent: str | None
     slots: Mapping[str, object]
     handled_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class KnownSlot:
+    """What may fill a slot: one of `choices`, a whole number from `lowest` to `highest`, else any words."""
+
+    choices: tuple[str, ...] = ()
+    """Words, as they are said; one spelling each."""
+    lowest: int | None = None
+    highest: int | None = None
+    required: bool = False
+    """Asked for where it is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownIntent:
+    """Something that may be asked of a plugin."""
+
+    plugin: str
+    name: str
+    templates: tuple[str, ...]
+    """How it may be said, in hassil's syntax."""
+    slots: Mapping[str, KnownSlot] = field(default_factory=dict)
 
 
 class Scheduled(Protocol):
@@ -92,6 +117,18 @@ class Assistant(Protocol):
         """A typed command, as if the user had given it. Raises BadRequest."""
         ...
 
+    async def intents(self, language: str | None = None) -> Sequence[KnownIntent]:
+        """All that the sentences of the loaded plugins can ask for."""
+        ...
+
+    async def perform(self, plugin: str, intent: str, slots: Mapping[str, object], turn: Turn) -> Reply:
+        """Have a known intent handled, as if it had been said; slots are filled with words or numbers.
+
+        A reply that asks (for a missing slot, before something risky) has `expects_answer`; the user's next words
+        answer it. Raises BadRequest that names the intent or slot that does not fit.
+        """
+        ...
+
     async def listen(self, *, say: str | None = None) -> str:
         """Open the microphone for one turn, after saying `say`; return the turn's id. Raises AuricleError if muted."""
         ...
@@ -151,6 +188,12 @@ class NoAssistant:
 
     async def ask(self, text: str, *, language: str | None = None, speak: bool = False) -> Answered:
         self._refuse("ask anything")
+
+    async def intents(self, language: str | None = None) -> Sequence[KnownIntent]:
+        return ()
+
+    async def perform(self, plugin: str, intent: str, slots: Mapping[str, object], turn: Turn) -> Reply:
+        self._refuse("act")
 
     async def listen(self, *, say: str | None = None) -> str:
         self._refuse("listen")

@@ -1,6 +1,7 @@
 """The plugins, as the daemon and its commands load them."""
 
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from auricle.api.plugin import PluginContext, Publish
 from auricle.config import LoadedConfig
 from auricle.host import PluginHost
 from auricle.model.errors import ConfigError, NotConnected
+from auricle.model.secrets import read_secret
 
 
 def make_host(
@@ -40,6 +42,7 @@ def make_host(
         context=context,
         timeout_s=config.intents.timeout_s,
         on_fault=fault,
+        secret=lambda name: read_secret(name, os.environ, loaded.path.parent if loaded.path is not None else None),
     )
     host.load()
     try:

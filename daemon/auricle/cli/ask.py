@@ -110,6 +110,7 @@ async def answer(loaded: "LoadedConfig", text: str, turn: "Turn") -> "tuple[Inte
     from auricle.config import state_dir
     from auricle.model.intent import Transcript
     from auricle.pipeline.dispatch import Dispatcher
+    from auricle.pipeline.streamed import whole
 
     config = loaded.config
     host = make_host(loaded, state_dir(os.environ), _unsent)
@@ -126,7 +127,7 @@ async def answer(loaded: "LoadedConfig", text: str, turn: "Turn") -> "tuple[Inte
         transcript = Transcript(text, language=turn.language)
         recognition = await dispatcher.explain(transcript, turn)
         intent = recognition.intent
-        reply = await dispatcher.act(intent, turn) if intent is not None else dispatcher.not_understood()
+        reply = await whole(await dispatcher.act(intent, turn) if intent is not None else dispatcher.not_understood())
         dispatcher.close()
         return intent, reply, recognition
     finally:

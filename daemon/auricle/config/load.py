@@ -21,10 +21,10 @@ from auricle.config.installed import (
 )
 from auricle.config.overrides import apply
 from auricle.config.schema import Table, configuration, table
-from auricle.config.secrets import read_secret
 from auricle.config.toml import Place, place_text
 from auricle.config.written import Written, problems_error, read
 from auricle.model.errors import ConfigError
+from auricle.model.secrets import read_secret
 from auricle.settings import Config, Plugins
 
 

@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -47,9 +47,13 @@ def config_type(plugin: type) -> type[PluginConfig]:
     return found
 
 
-def config(plugin: str, wanted: type[PluginConfig], options: Mapping[str, Any]) -> PluginConfig:
+def config(
+    plugin: str, wanted: type[PluginConfig], options: Mapping[str, Any], secret: Callable[[str], str] | None = None
+) -> PluginConfig:
+    """The keys as the plugin's type has them. secret: reads the file that a key such as `token_file` names."""
     try:
-        return msgspec.convert(dict(options), wanted, strict=True)
+        made = msgspec.convert(dict(options), wanted, strict=True)
+        return made if secret is None else _with_secrets(plugin, made, secret)
     except msgspec.ValidationError as error:
         what, _, where = str(error).partition(" - at ")
         key = where.strip("`").removeprefix("$").removeprefix(".")
@@ -58,6 +62,19 @@ def config(plugin: str, wanted: type[PluginConfig], options: Mapping[str, Any]) 
             unknown = what.partition("unknown field ")[2].strip("`")
             near = nearest(unknown, [field.name for field in msgspec.structs.fields(wanted)])
         raise PluginError(f"[plugins.{plugin}]{' ' + key if key else ''}: {what}{near}") from error
+
+
+def _with_secrets(plugin: str, made: PluginConfig, read: Callable[[str], str]) -> PluginConfig:
+    """Fill `token` from the file that `token_file` names, where a type has both."""
+    filled = {}
+    for name in made.__struct_fields__:
+        key, file = name.removesuffix("_file"), getattr(made, name)
+        if key != name and key in made.__struct_fields__ and file and not getattr(made, key):
+            try:
+                filled[key] = read(str(file))
+            except ValueError as error:
+                raise PluginError(f"[plugins.{plugin}] {name}: {error}") from None
+    return msgspec.structs.replace(made, **filled)
 
 
 def hooks(plugin: type) -> tuple[str, ...]:

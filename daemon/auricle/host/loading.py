@@ -21,12 +21,13 @@ def load(
     options: Mapping[str, Any],
     context: Callable[[Loaded], PluginContext],
     limit_s: float,
+    secret: Callable[[str], str],
 ) -> None:
     """Bring a plugin to `active`. Raises PluginError that says which step failed; the plugin is then not registered."""
     run = functools.partial(plugin.lane.run, limit_s=limit_s)
     found = checks.plugin_class(run("importing it", plugin.find))
     wanted = plugin.config_type = checks.config_type(found)
-    config = run("checking its Config", lambda: checks.config(plugin.name, wanted, options))
+    config = run("checking its Config", lambda: checks.config(plugin.name, wanted, options, secret))
     plugin.hooks = checks.hooks(found)
     instance = run(f"{found.__name__}(context, config)", lambda: found(context(plugin), config))
     run("registering its hooks", lambda: manager.register(instance, name=plugin.name))

@@ -3,7 +3,8 @@
 import asyncio
 import functools
 import logging
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
 from time import monotonic
@@ -34,6 +35,7 @@ from auricle.host.loaded import Loaded, PluginState, PluginStatus
 from auricle.host.running import Runner
 from auricle.host.scheduler import PluginScheduler
 from auricle.host.services import Broker, Desk, PluginAssistant
+from auricle.model.secrets import read_secret
 from auricle.ports import House
 from auricle.settings import Plugins
 
@@ -61,11 +63,13 @@ class PluginHost:
         timeout_s: float,
         load_timeout_s: float = 30.0,
         on_fault: Callable[[str, str], None] = _log_fault,
+        secret: Callable[[str], str] = lambda name: read_secret(name, os.environ, None),
     ) -> None:
         """options: `[plugins.NAME]` as written. context: makes what a plugin is given, by its name.
 
         timeout_s: limit of each hook call. load_timeout_s: of importing and making one plugin, and of its start and
-        end. on_fault: takes a plugin's name and what went wrong, on the caller's thread.
+        end. on_fault: takes a plugin's name and what went wrong, on the caller's thread. secret: reads the file that a
+        key such as `token_file` names; ValueError with a sentence if it cannot.
         """
         self._settings = plugins
         self._options = dict(options)
@@ -73,6 +77,7 @@ class PluginHost:
         self._timeout_s = timeout_s
         self._load_timeout_s = load_timeout_s
         self._on_fault = on_fault
+        self._secret = secret
         self._plugins: dict[str, Loaded] = {}
         self._manager = PluginManager(checks.HOOKS_PROJECT)
         self._manager.add_hookspecs(hookspecs)
@@ -212,7 +217,8 @@ class PluginHost:
                 failure = failure or PluginError(f"{plugin.name}: {error.message}")
                 continue
             if reply is not None:
-                return replace(reply, handled_by=plugin.name)
+                stream = None if reply.stream is None else self._runner.streamed(plugin, reply.stream)
+                return replace(reply, handled_by=plugin.name, stream=stream)
         if failure is not None:
             raise failure
         return None
@@ -265,7 +271,7 @@ class PluginHost:
         try:
             own = self._options.get(plugin.name, {})
             given = {} if plugin.isolated else {key: own[key] for key in own if key not in PROCESS_KEYS}
-            loading.load(plugin, self._manager, given, self._plugin_context, self._load_timeout_s)
+            loading.load(plugin, self._manager, given, self._plugin_context, self._load_timeout_s, self._secret)
         except PluginError as error:
             loading.unload(plugin, self._manager)
             plugin.state, plugin.detail = PluginState.FAILED, error.message
@@ -361,7 +367,7 @@ def _sound(answer: Intent | Reply) -> bool:
         case Intent():
             return isinstance(answer.name, str) and bool(answer.name) and isinstance(answer.slots, Mapping)
         case Reply():
-            return isinstance(answer.text, str)
+            return isinstance(answer.text, str) and (answer.stream is None or isinstance(answer.stream, AsyncIterator))
 
 
 def _shown(answer: object) -> str:

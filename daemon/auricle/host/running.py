@@ -1,7 +1,7 @@
 """A plugin that runs: its start and end, its adapters, its scheduled calls, and the events it is told of."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import Protocol
 
 from auricle.api import Event, PluginError
@@ -9,6 +9,9 @@ from auricle.api.services import Call
 from auricle.bus import Subscription
 from auricle.host.loaded import Loaded
 
+STREAM_PIECE_S = 60.0
+"""Longest time that one piece of a streamed reply may take."""
+_STREAM = "its streamed reply"
 EVENTS_WAITING = 128
 """Events that wait for a slow plugin; then it loses the oldest and gets `Lagged`."""
 
@@ -84,6 +87,24 @@ class Runner:
         task = asyncio.create_task(self._safely(plugin, plugin.lane.call(what, call, self._timeout_s)), name=what)
         self._delivering.add(task)
         task.add_done_callback(self._delivering.discard)
+
+    async def streamed(self, plugin: Loaded, stream: AsyncIterator[str]) -> AsyncGenerator[str, None]:
+        """The pieces of a reply, each within the time limit. Raises PluginError, which is told already."""
+
+        async def step() -> object:
+            return await anext(stream, None)
+
+        try:
+            while (piece := await plugin.lane.call(_STREAM, step, STREAM_PIECE_S)) is not None:
+                if not isinstance(piece, str):
+                    raise PluginError(f"{_STREAM} gave a {type(piece).__name__}, not text")
+                yield piece
+        except PluginError as error:
+            self._fault(plugin, error)
+            raise
+        finally:
+            if isinstance(stream, AsyncGenerator):
+                await self._safely(plugin, plugin.lane.call(f"closing {_STREAM}", stream.aclose, self._timeout_s))
 
     async def _pump(self, plugin: Loaded, events: Subscription) -> None:
         async for event in events:

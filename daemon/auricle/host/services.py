@@ -2,13 +2,13 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Literal, Protocol, TypeVar
 from uuid import uuid4
 
-from auricle.api import Answered, BadRequest, NotConnected, Spoken, TimerChanged
+from auricle.api import Answered, BadRequest, KnownIntent, NotConnected, Reply, Spoken, TimerChanged, Turn
 from auricle.api.services import OnMessage
 from auricle.model.errors import QueueFull
 from auricle.model.speech import Priority, SpeechRequest
@@ -113,6 +113,17 @@ class PluginAssistant:
             return Answered(answer.reply, answer.intent, answer.slots, answer.handled_by)
 
         return await self._there(ask())
+
+    async def intents(self, language: str | None = None) -> Sequence[KnownIntent]:
+        async def intents() -> Sequence[KnownIntent]:
+            return await self._house.intents(language)
+
+        return await self._there(intents())
+
+    async def perform(self, plugin: str, intent: str, slots: Mapping[str, object], turn: Turn) -> Reply:
+        if plugin == self._name:
+            raise BadRequest(f"{intent} is the plugin's own: it would ask itself", field="intent")
+        return await self._there(self._house.perform(plugin, intent, slots, turn))
 
     async def listen(self, *, say: str | None = None) -> str:
         return await self._there(self._house.listen(say=say))

@@ -1,6 +1,6 @@
 """What was understood, and what is answered."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
@@ -65,6 +65,8 @@ class Reply:
     """False for the spoken "I did not understand"."""
     expects_answer: Question | None = None
     """What `text` asks: the microphone opens without the wake word once it was said."""
+    stream: AsyncIterator[str] | None = field(default=None, compare=False)
+    """What follows `text`, in sentences as they are made: each is spoken while the next one is. Read once."""
 
 
 class Standing(Enum):

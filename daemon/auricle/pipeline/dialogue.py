@@ -89,6 +89,11 @@ class Dialogue:
         except AuricleError as error:
             return None, self.dispatcher.excuse(error)
 
+    async def act(self, intent: Intent, turn: Turn, language: str) -> Reply:
+        """Do what somebody else than the sentences understood: with questions, confirmations and what follows."""
+        _, reply = await self._act(intent, turn, language)
+        return reply
+
     async def _answered(
         self, asked: Asked, transcript: Transcript, turn: Turn, language: str
     ) -> tuple[Intent | None, Reply]:

@@ -3,10 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from auricle.api import AuricleError, Intent, Reply, Sentences, Transcript, Turn
 from auricle.model.intent import Standing
+from auricle.pipeline.streamed import excused
 from auricle.ports import Understanding
 
 if TYPE_CHECKING:
@@ -127,6 +129,8 @@ class Dispatcher:
             reply = await self._understanding.handle(intent, turn)
         except AuricleError as error:
             return self.excuse(error, intent.plugin)
+        if reply is not None and reply.stream is not None:
+            return replace(reply, stream=excused(reply.stream, self._say(WENT_WRONG)))
         return reply or self.not_understood()
 
     def not_understood(self) -> Reply:

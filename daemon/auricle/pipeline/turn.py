@@ -15,6 +15,7 @@ from auricle.pipeline.ears import Ears
 from auricle.pipeline.endpoint import EndpointRule, Hearing
 from auricle.pipeline.phrases import phrase
 from auricle.pipeline.speak import Speech
+from auricle.pipeline.streamed import Telling, whole
 from auricle.pipeline.transcribe import Transcriber
 
 _LOG = logging.getLogger("auricle.turn")
@@ -76,9 +77,12 @@ class Conversation:
         if not transcript.text.strip():
             return Outcome.NOTHING_HEARD
         self.publish(StageChanged(stage=Stage.THINKING, turn=turn.id))
-        intent, reply = await self.understand(transcript, turn)
-        _LOG.debug("turn %s: %r -> %s -> %r", turn.id, transcript.text, intent, reply.text)
-        said = await self.say(reply, turn)
+        intent, reply = await self.dialogue.respond(transcript, turn)
+        if reply.stream is None:
+            self._tell(intent, reply, transcript, turn)
+            said = await self.say(reply, turn)
+        else:
+            said = await self.tell(intent, reply, transcript, turn)
         if said is SpeechStatus.FAILED:
             return Outcome.FAILED
         return Outcome.ANSWERED if reply.understood else Outcome.NOT_UNDERSTOOD
@@ -86,6 +90,21 @@ class Conversation:
     async def understand(self, transcript: Transcript, turn: Turn) -> tuple[Intent | None, Reply]:
         """The intent and its reply; also what a typed command is answered with."""
         intent, reply = await self.dialogue.respond(transcript, turn)
+        reply = await whole(reply)
+        self._tell(intent, reply, transcript, turn)
+        return intent, reply
+
+    async def tell(self, intent: Intent | None, reply: Reply, transcript: Transcript, turn: Turn) -> SpeechStatus:
+        """Say a reply that is still being made; what it was is known, and published, at its end."""
+        self.publish(StageChanged(stage=Stage.SPEAKING, turn=turn.id))
+        telling = Telling(reply)
+        try:
+            return await telling.say(self.speech, turn=turn.id, language=turn.language)
+        finally:
+            self._tell(intent, replace(reply, text=telling.text, stream=None), transcript, turn)
+
+    def _tell(self, intent: Intent | None, reply: Reply, transcript: Transcript, turn: Turn) -> None:
+        _LOG.debug("turn %s: %r -> %s -> %r", turn.id, transcript.text, intent, reply.text)
         self.publish(
             IntentHandled(
                 turn=turn.id,
@@ -96,7 +115,6 @@ class Conversation:
                 reply=reply.text,
             )
         )
-        return intent, reply
 
     async def say(self, reply: Reply, turn: Turn) -> SpeechStatus:
         """From the reply to the last sample of it that was played."""

@@ -17,6 +17,7 @@ from auricle.api import Event, Intent, PluginContext, Question, Transcript, Turn
 from auricle.host import PluginHost, PluginStatus
 from auricle.pipeline.dialogue import Dialogue
 from auricle.pipeline.dispatch import Dispatcher
+from auricle.pipeline.streamed import whole
 from auricle.settings import Plugins
 from auricle.testing.house import ScriptedHouse, ScriptedTopics
 
@@ -115,6 +116,7 @@ class Harness:
         async def dispatch() -> Heard:
             turn = Turn(language=language)
             intent, reply = await self._respond(Transcript(text, language=language), turn)
+            reply = await whole(reply)
             return Heard(
                 reply.text,
                 intent.name if intent is not None else None,
@@ -167,7 +169,8 @@ class Harness:
             near_miss=self._near_miss,
             language=self._language,
         )
-        self._respond = Dialogue(self._dispatcher, language=self._language, now=self.now).respond
+        dialogue = self.house.dialogue = Dialogue(self._dispatcher, language=self._language, now=self.now)
+        self._respond = dialogue.respond
         self.host.attach(self.house, ScriptedTopics(self.house))
         await self.host.startup()
 

@@ -1,13 +1,18 @@
 """A daemon without sound for tests of plugins: what is said is kept, and the clocks are the test's."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
-from auricle.model.errors import AuricleError, BadRequest
+from auricle.api import KnownIntent
+from auricle.model.errors import AuricleError, BadRequest, NotConnected
 from auricle.model.events import Event, MuteSet, SpeechChanged, StopAsked, VolumeSet
+from auricle.model.intent import Reply
 from auricle.model.speech import SpeechRequest, SpeechStatus
+from auricle.model.turn import Turn
+from auricle.pipeline.dialogue import Dialogue
+from auricle.pipeline.known import known_intent, known_intents
 from auricle.status import Status, reduce
 
 
@@ -57,9 +62,17 @@ class ScriptedHouse:
         self.subscribed: dict[str, Callable[[bytes], None]] = {}
         self.asked: list[str] = []
         self.answer = ScriptedAnswer(None, {}, "Done.", "")
+        self.dialogue: Dialogue | None = None
+        """What performs intents by name; the harness gives it."""
         self.speech_s = 0.05
         """How long each speech takes."""
         self._tickets: list[ScriptedTicket] = []
+
+    @property
+    def _talking(self) -> Dialogue:
+        if self.dialogue is None:
+            raise NotConnected("nothing to act with: this house has no dialogue")
+        return self.dialogue
 
     def submit(self, request: SpeechRequest) -> ScriptedTicket:
         if not request.text.strip():
@@ -73,6 +86,14 @@ class ScriptedHouse:
     async def ask(self, text: str, *, language: str | None = None, speak: bool = False) -> ScriptedAnswer:
         self.asked.append(text)
         return self.answer
+
+    async def intents(self, language: str | None = None) -> Sequence[KnownIntent]:
+        return known_intents(self._talking.dispatcher.sentences(language or "en"))
+
+    async def perform(self, plugin: str, intent: str, slots: Mapping[str, object], turn: Turn) -> Reply:
+        language = turn.language or "en"
+        wanted = known_intent(self._talking.dispatcher.sentences(language), plugin, intent, slots)
+        return await self._talking.act(wanted, turn, language)
 
     async def listen(self, *, say: str | None = None) -> str:
         if self.status.muted:

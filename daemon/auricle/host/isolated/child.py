@@ -7,14 +7,26 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from auricle.api import Answered, AuricleError, Event, Intent, PluginContext, PluginError, Transcript, Turn
+from auricle.api import (
+    Answered,
+    AuricleError,
+    Event,
+    Intent,
+    KnownIntent,
+    PluginContext,
+    PluginError,
+    Reply,
+    Transcript,
+    Turn,
+)
 from auricle.host.isolated.messages import Birth, Happened, Hello, Wish, event_of
 from auricle.host.isolated.wire import Call, Wire
 from auricle.host.loading import GROUP
@@ -81,6 +93,13 @@ class RemoteHouse:
     async def ask(self, text: str, *, language: str | None = None, speak: bool = False) -> RemoteAnswer:
         raw = await self.wish("ask", Wish(text=text, language=language, chime=speak))
         return RemoteAnswer(msgspec.msgpack.decode(raw, type=Answered))
+
+    async def intents(self, language: str | None = None) -> Sequence[KnownIntent]:
+        return msgspec.msgpack.decode(await self.wish("intents", Wish(language=language)), type=tuple[KnownIntent, ...])
+
+    async def perform(self, plugin: str, intent: str, slots: Mapping[str, object], turn: Turn) -> Reply:
+        payload = msgspec.msgpack.encode((plugin, intent, slots, turn))
+        return msgspec.msgpack.decode(await self.wish("perform", Wish(payload=payload)), type=Reply)
 
     async def listen(self, *, say: str | None = None) -> str:
         return msgspec.msgpack.decode(await self.wish("listen", Wish(text=say or "")), type=str)
@@ -161,7 +180,7 @@ class Child:
                 return await self._host.recognize(transcript, turn)
             case "handle":
                 intent, turn = msgspec.msgpack.decode(call.arguments, type=tuple[Intent, Turn])
-                return await self._host.handle(intent, turn)
+                return await _told_whole(await self._host.handle(intent, turn))
             case "event":
                 event = event_of(msgspec.msgpack.decode(call.arguments, type=Happened))
                 if event is not None:
@@ -207,6 +226,14 @@ class Child:
 
     def _fault(self, name: str, text: str) -> None:
         self.wire.request("fault", Wish(text=text))
+
+
+async def _told_whole(reply: Reply | None) -> Reply | None:
+    """A reply that is still being made does not go over the wire: its end is waited for."""
+    if reply is None or reply.stream is None:
+        return reply
+    parts = [reply.text, *[part async for part in reply.stream]]
+    return replace(reply, text=" ".join(part.strip() for part in parts if part.strip()), stream=None)
 
 
 def main(arguments: list[str]) -> int:

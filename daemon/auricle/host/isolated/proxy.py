@@ -114,6 +114,11 @@ async def _granted(method: str, wish: Wish, wire: Wire, context: PluginContext) 
             return spoken.status
         case "ask":
             return await assistant.ask(wish.text, language=wish.language, speak=wish.chime)
+        case "intents":
+            return await assistant.intents(wish.language)
+        case "perform":
+            wanted = msgspec.msgpack.decode(wish.payload, type=tuple[str, str, dict[str, object], Turn])
+            return await assistant.perform(*wanted)
         case "listen":
             return await assistant.listen(say=wish.text or None)
         case "stop":
