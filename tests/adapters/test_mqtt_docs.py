@@ -6,14 +6,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from auricle.adapters import mqtt_payloads, mqtt_requests
+from auricle.adapters import payloads, requests
 from auricle.adapters.mqtt_serving import Requests
 from support.scripted_assistant import ScriptedAssistant
 
 PAGE = (Path(__file__).parents[2] / "docs" / "mqtt.md").read_text()
 TYPES = [
     kind
-    for module, base in ((mqtt_requests, mqtt_requests.Request), (mqtt_payloads, mqtt_payloads.Payload))
+    for module, base in ((requests, requests.Request), (payloads, payloads.Payload))
     for _, kind in inspect.getmembers(module, inspect.isclass)
     if issubclass(kind, base) and kind is not base
 ]

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from auricle.adapters import mqtt_payloads, mqtt_requests
+from auricle.adapters import payloads, requests
 from auricle.adapters.mqtt_schema import SENT, TAKEN, schema
 from auricle.cli.main import main
 from support.golden import Golden
@@ -21,10 +21,10 @@ def test_the_file_is_what_the_command_prints(golden: Golden, capsys: pytest.Capt
 
 
 def test_no_type_is_left_out() -> None:
-    bases = (mqtt_requests.Request, mqtt_payloads.Payload)
+    bases = (requests.Request, payloads.Payload)
     types: set[type[msgspec.Struct]] = {
         kind
-        for module in (mqtt_requests, mqtt_payloads)
+        for module in (requests, payloads)
         for _, kind in inspect.getmembers(module, inspect.isclass)
         if issubclass(kind, bases) and kind not in bases
     }

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auricle.adapters import mqtt_payloads as payloads
-from auricle.adapters import mqtt_requests as requests
+from auricle.adapters import payloads, requests
 from auricle.model.errors import BadRequest
 from auricle.model.events import (
     CommandEnded,
@@ -350,4 +349,4 @@ def test_slots_that_json_has_no_word_for_are_sent_as_text() -> None:
     assert isinstance(payload, dict)
     assert payload["slots"]["when"] == "2026-03-01T12:00:05Z"
     assert payload["slots"]["ratio"] is None
-    assert "mqtt_requests" in payload["slots"]["path"]
+    assert "auricle.adapters.requests" in payload["slots"]["path"]

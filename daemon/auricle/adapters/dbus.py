@@ -12,12 +12,12 @@ from contextlib import ExitStack
 import msgspec
 from dbus_fast import unpack_variants
 
-from auricle.adapters import mqtt_requests as requests
+from auricle.adapters import requests
+from auricle.adapters.assistant import Assistant
 from auricle.adapters.dbus_address import choose_bus
 from auricle.adapters.dbus_interface import PROPERTIES
 from auricle.adapters.dbus_link import Answer, Call, Link
 from auricle.adapters.dbus_values import Properties, details, properties, signals, text
-from auricle.adapters.mqtt_assistant import Assistant
 from auricle.bus import Subscription
 from auricle.model.errors import BadRequest, ConfigError
 from auricle.model.events import ComponentChanged, Event, Lagged

@@ -9,8 +9,8 @@ import stat
 import threading
 from contextlib import ExitStack, suppress
 
-from auricle.adapters import mqtt_payloads as payloads
-from auricle.adapters.mqtt_assistant import Observed
+from auricle.adapters import payloads
+from auricle.adapters.assistant import Observed
 from auricle.bus import Subscription
 from auricle.model.errors import AuricleError
 from auricle.model.events import Lagged

@@ -8,12 +8,12 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
+from auricle.adapters.assistant import Observed, Ticket
 from auricle.adapters.hermes_sessions import Session, Sessions
-from auricle.adapters.mqtt_assistant import Observed, Ticket
 from auricle.adapters.mqtt_extension import Send
 from auricle.adapters.mqtt_messages import Incoming, Outgoing
-from auricle.adapters.mqtt_payloads import to_json
-from auricle.adapters.mqtt_requests import MAX_JSON_BYTES, MAX_TEXT_CHARACTERS
+from auricle.adapters.payloads import to_json
+from auricle.adapters.requests import MAX_JSON_BYTES, MAX_TEXT_CHARACTERS
 from auricle.model.errors import AuricleError, BadRequest
 from auricle.model.events import ErrorRaised, Event, IntentHandled, Transcribed, TurnEnded, WakeHeard
 from auricle.model.speech import SpeechRequest

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import uuid4
 
-from auricle.adapters.mqtt_assistant import Ticket
+from auricle.adapters.assistant import Ticket
 from auricle.model.errors import AuricleError, QueueFull
 from auricle.model.events import IntentHandled, TurnEnded
 from auricle.model.speech import SpeechRequest

@@ -7,12 +7,12 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from auricle.adapters.assistant import Observed
 from auricle.adapters.homeassistant_entities import Component, device_message, entities, entity_message
-from auricle.adapters.mqtt_assistant import Observed
 from auricle.adapters.mqtt_extension import Send
 from auricle.adapters.mqtt_link import Link
 from auricle.adapters.mqtt_messages import Incoming, Outgoing
-from auricle.adapters.mqtt_payloads import to_json
+from auricle.adapters.payloads import to_json
 from auricle.model.events import ComponentChanged, Event, VoiceSet
 from auricle.ports import Store
 from auricle.settings import Mqtt, Site

@@ -7,8 +7,8 @@ from contextlib import ExitStack
 
 import msgspec
 
-from auricle.adapters import mqtt_payloads as payloads
-from auricle.adapters.mqtt_assistant import Assistant
+from auricle.adapters import payloads
+from auricle.adapters.assistant import Assistant
 from auricle.adapters.mqtt_extension import MqttExtension
 from auricle.adapters.mqtt_link import Link
 from auricle.adapters.mqtt_messages import Outgoing

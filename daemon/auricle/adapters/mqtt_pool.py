@@ -12,9 +12,8 @@ from functools import partial
 
 import msgspec
 
-from auricle.adapters import mqtt_payloads as payloads
-from auricle.adapters import mqtt_requests as requests
-from auricle.adapters.mqtt_assistant import Assistant
+from auricle.adapters import payloads, requests
+from auricle.adapters.assistant import Assistant
 from auricle.adapters.mqtt_link import Link
 from auricle.adapters.mqtt_messages import Incoming, Outgoing
 from auricle.adapters.mqtt_serving import is_publishable

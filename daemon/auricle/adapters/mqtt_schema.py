@@ -4,8 +4,7 @@ from typing import Any
 
 import msgspec
 
-from auricle.adapters import mqtt_payloads as payloads
-from auricle.adapters import mqtt_requests as requests
+from auricle.adapters import payloads, requests
 from auricle.adapters.mqtt_pool import Member
 
 TAKEN: tuple[type[requests.Request], ...] = (

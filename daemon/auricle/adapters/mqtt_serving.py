@@ -10,9 +10,8 @@ from typing import TypeVar
 
 import msgspec
 
-from auricle.adapters import mqtt_payloads as payloads
-from auricle.adapters import mqtt_requests as requests
-from auricle.adapters.mqtt_assistant import Assistant, Ticket
+from auricle.adapters import payloads, requests
+from auricle.adapters.assistant import Assistant, Ticket
 from auricle.adapters.mqtt_link import Link
 from auricle.adapters.mqtt_messages import Incoming, Outgoing
 from auricle.adapters.mqtt_rate import RateLimit

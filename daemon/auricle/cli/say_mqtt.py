@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import uuid4
 
-from auricle.adapters.mqtt_requests import parse_say
+from auricle.adapters.requests import parse_say
 from auricle.cli.broker import Broker, Message, until
 from auricle.model.errors import AuricleError, NotConnected
 from auricle.settings import Config

@@ -1,4 +1,4 @@
-"""What MQTT takes: the type of every payload, and parsers that give a value or a BadRequest naming the field."""
+"""What the doors take: the type of every request, and parsers that give a value or a BadRequest naming the field."""
 
 import difflib
 import re

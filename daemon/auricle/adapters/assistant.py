@@ -1,4 +1,4 @@
-"""What MQTT and `--events` use of `auricle.service.Assistant`."""
+"""What the doors use of `auricle.service.Assistant`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
