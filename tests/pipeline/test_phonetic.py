@@ -19,7 +19,7 @@ from auricle.pipeline.phonetic.phonemes import Phonemes, PhonemesUnavailable
 from auricle.pipeline.phonetic.rule import SoundRule
 from auricle.pipeline.phonetic.walk import Walk
 from auricle.pipeline.sentences import Grammar
-from support.coffee import COFFEE
+from auricle_coffee import COFFEE
 from support.dispatching import HOME, Scripted
 
 TALK = """\

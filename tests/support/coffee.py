@@ -1,34 +1,23 @@
-"""A coffee machine that is ordered from by voice: its sentences, as a plugin would bring them."""
+"""The coffee machine of `tests/thirdparty/coffee`, beside the installed plugins as pip would put it there."""
 
-from auricle.api import Sentences
+import tomllib
+from pathlib import Path
 
-_AMOUNTS = ("", "a little bit of ", "a bit of ", "some ", "a lot of ", "lots of ")
-_MILKS = ("milk", "skim milk", "whole milk", "soy milk", "almond milk", "cream")
-_SUGARS = ("sugar", "brown sugar", "sweetener")
+import pytest
 
-COFFEE = Sentences(
-    intents={"orderDrink": ("<ask> (a|an) ([{size}];[{roast}];[{numberOfShots}]) {coffeeDrink} [with <extras>]",)},
-    lists={
-        "size": ("small", "medium", "large", "eight ounce", "twelve ounce", "sixteen ounce", "twenty ounce"),
-        "roast": ("light roast", "medium roast", "dark roast"),
-        "numberOfShots": ("single shot", "double shot", "triple shot"),
-        "coffeeDrink": (
-            "americano",
-            "cappuccino",
-            "espresso",
-            "iced mocha",
-            "latte",
-            "mocha",
-            "coffee",
-            "drip coffee",
-            "house coffee",
-            "iced coffee",
-        ),
-        "milkAmount": tuple(amount + milk for milk in _MILKS for amount in _AMOUNTS),
-        "sugarAmount": tuple(amount + sugar for sugar in _SUGARS for amount in _AMOUNTS),
-    },
-    expansion_rules={
-        "ask": "(brew|can I get|can I have|I want|get me|give me|I'd like|make me|may I have)",
-        "extras": "({milkAmount} [and {sugarAmount}]|{sugarAmount} [and {milkAmount}])",
-    },
-)
+PACKAGE = Path(__file__).parents[1] / "thirdparty" / "coffee"
+
+
+@pytest.fixture
+def coffee_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the host find the plugin `coffee`, by its own entry point."""
+    project = tomllib.loads((PACKAGE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    installed = tmp_path / "installed" / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
+    installed.mkdir(parents=True)
+    about = f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
+    (installed / "METADATA").write_text(about, encoding="utf-8")
+    lines: list[str] = []
+    for group, own in project["entry-points"].items():
+        lines += [f"[{group}]", *(f"{name} = {target}" for name, target in own.items())]
+    (installed / "entry_points.txt").write_text("\n".join(lines), encoding="utf-8")
+    monkeypatch.syspath_prepend(str(installed.parent))

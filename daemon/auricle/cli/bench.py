@@ -27,6 +27,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="real recordings (WAV or FLAC), for the measurements that need some",
     )
+    parser.add_argument(
+        "--noise", type=Path, metavar="FILE", help="noise to mix into the recordings, for the topic intents"
+    )
     parser.add_argument("--only", action="append", choices=list(TOPICS), help="measure only this (may be repeated)")
 
 
@@ -46,12 +49,14 @@ def run(args: argparse.Namespace) -> int:
         raise BadRequest("--rounds and --seconds: at least 1")
     if args.recordings is not None and not args.recordings.is_dir():
         raise BadRequest(f"--recordings: {args.recordings} is no folder")
+    if args.noise is not None and not args.noise.is_file():
+        raise BadRequest(f"--noise: {args.noise} is no file")
     loaded = load(args)
     set_up("error")
     measured: list[Figure] = []
     console = Console(file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="auricle-bench-") as folder, console.status("measuring") as status:
-        plan = figures.Plan(Path(folder), args.rounds, args.seconds, args.recordings)
+        plan = figures.Plan(Path(folder), args.rounds, args.seconds, args.recordings, args.noise)
         for bench in figures.benches(loaded, plan, args.only or figures.USUAL):
             if args.microphone or not bench.needs_microphone:
                 status.update(f"measuring {bench.what}")

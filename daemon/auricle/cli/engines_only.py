@@ -13,6 +13,8 @@ from auricle.pipeline.dispatch import Dispatcher
 
 STT: Final[EngineKind] = "stt"
 TTS: Final[EngineKind] = "tts"
+VAD = "silero_vad"
+"""The engine that cuts recordings."""
 
 
 def dispatcher_of(loaded: LoadedConfig) -> Dispatcher:

@@ -19,7 +19,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from auricle.api import VadEngine
 from auricle.app import make_host, no_broker
-from auricle.cli.engines_only import STT, dispatcher_of, running_engines
+from auricle.cli.engines_only import STT, VAD, dispatcher_of, running_engines
 from auricle.cli.sound_files import Input, fresh, inputs, write_whole
 from auricle.config import LoadedConfig, state_dir
 from auricle.engines.inprocess import make_vad
@@ -30,7 +30,6 @@ from auricle.pipeline.recordings import CutRule, Recording, transcribe_recording
 from auricle.pipeline.subtitles import srt, vtt
 from auricle.ports import SpeechToText
 
-_VAD = "silero_vad"
 _LONG_S = 30.0
 """More sound than this is long work: it has a progress bar, and figures at the end."""
 _SUFFIXES = {"text": ".txt", "json": ".json", "srt": ".srt", "vtt": ".vtt"}
@@ -213,7 +212,7 @@ class _Work:
 async def _job(loaded: LoadedConfig, work: _Work, dispatcher: Dispatcher | None) -> None:
     """Take one file after the other until none is left."""
     specs = make_host(loaded, state_dir(os.environ), no_broker).engines()
-    vad = make_vad(specs, _VAD, loaded.config.engines)
+    vad = make_vad(specs, VAD, loaded.config.engines)
     vad.load()
     try:
         async with running_engines(loaded, kinds=(STT,)) as fleet:

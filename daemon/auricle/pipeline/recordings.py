@@ -19,6 +19,8 @@ _HYSTERESIS = 0.15
 _TRIES = 2
 _SEARCHED = 0.4
 """A chunk that is cut because it is too long is cut after this share of its length."""
+_MOST_VARIED = 3
+"""Segments of which is told what else they may be: a command with more is none."""
 _SMOOTH = 5
 """Windows whose mean tells the quietest place where there is no pause at all."""
 
@@ -101,8 +103,14 @@ class Recording:
 
     @property
     def transcript(self) -> Transcript:
-        alternatives = self.segments[0].alternatives if len(self.segments) == 1 else ()
-        return Transcript(self.text, self.language, self.confidence, alternatives=alternatives)
+        """The whole as one command; what else it may be differs in one segment each."""
+        texts = [segment.text for segment in self.segments]
+        others = (
+            " ".join((*texts[:index], other, *texts[index + 1 :]))
+            for index, segment in enumerate(self.segments[:_MOST_VARIED])
+            for other in segment.alternatives
+        )
+        return Transcript(self.text, self.language, self.confidence, alternatives=tuple(others))
 
 
 async def transcribe_recording(

@@ -46,3 +46,5 @@ class Plan:
     """Length of each idle run."""
     recordings: Path | None = None
     """Folder of real recordings, for the measurements that need some."""
+    noise: Path | None = None
+    """A sound file to mix into these."""

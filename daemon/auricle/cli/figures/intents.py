@@ -1,29 +1,36 @@
 """Recordings of real commands: how many are understood, intent and all slots, clean and in noise; and how fast.
 
-FOLDER holds WAV or FLAC files, `labels.json` (file name to `{"intent", "slots"}`), and may hold `noise.flac` or
-`noise.wav`. It is mixed in so that the loudest 2,048-sample frames of speech and noise stand at the wanted ratio, as
-in Picovoice's speech-to-intent benchmark. The configuration's plugins are what must understand.
+FOLDER holds WAV or FLAC files and `labels.json` (file name to `{"intent", "slots"}`). The noise of `--noise`, or of
+`noise.flac` or `noise.wav` in there, is mixed in so that the loudest 2,048-sample frames of speech and noise stand at
+the wanted ratio, as in Picovoice's speech-to-intent benchmark. The configuration's plugins are what must understand,
+and each recording goes the way of `auricle transcribe --intent`.
 """
 
 import json
+import os
 import time
 import zlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import soundfile
 
-from auricle.cli.engines_only import STT, dispatcher_of, running_engines
+from auricle.app import make_host, no_broker
+from auricle.cli.engines_only import STT, VAD, dispatcher_of, running_engines
 from auricle.cli.figures.figure import Bench, Figure, Plan
-from auricle.config import LoadedConfig
+from auricle.config import LoadedConfig, state_dir
 from auricle.engines.fleet import Fleet
-from auricle.model.audio import AudioFrame
+from auricle.engines.inprocess import make_vad
+from auricle.model.audio import INBOUND_RATE_HZ
 from auricle.model.errors import BadRequest
-from auricle.model.intent import Transcript
+from auricle.model.intent import Intent, Transcript
 from auricle.model.turn import Turn
 from auricle.pipeline.dispatch import Dispatcher
 from auricle.pipeline.files import inbound_frames
+from auricle.pipeline.recordings import CutRule, transcribe_recording
 
 RATIOS_DB = (None, 12, 6)
 """Speech to noise; none is without noise."""
@@ -58,51 +65,101 @@ async def _intents(loaded: LoadedConfig, plan: Plan) -> list[Figure]:
     if folder is None or not (folder / "labels.json").is_file():
         raise BadRequest("the topic intents needs --recordings FOLDER, with one command a file, and labels.json")
     labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
-    noises = [path for path in (folder / "noise.flac", folder / "noise.wav") if path.is_file()]
+    own = [path for path in (folder / "noise.flac", folder / "noise.wav") if path.is_file()]
+    noises = [plan.noise] if plan.noise is not None else own
     noise = _samples(noises[0]) if noises else None
     dispatcher = dispatcher_of(loaded)
     dispatcher.learn_sounds()
     figures: list[Figure] = []
     try:
         async with running_engines(loaded, kinds=(STT,)) as fleet:
-            for ratio_db in RATIOS_DB if noise is not None else (None,):
-                right: list[float] = []
-                took_ms: list[float] = []
-                for name, label in sorted(labels.items()):
-                    samples = _samples(folder / name)
-                    if ratio_db is not None and noise is not None:
-                        samples = mixed(samples, noise, ratio_db, name)
-                    pcm = (samples * 32767).astype("<i2").tobytes()
-                    understood, taken_ms = await _one(dispatcher, await _heard(fleet, pcm), label)
-                    right.append(float(understood))
-                    took_ms.append(taken_ms)
-                where = "clean" if ratio_db is None else f"noise at {ratio_db} dB"
-                figures.append(Figure(f"right, {where} ({len(right)} commands)", "", (sum(right) / len(right),)))
-                figures.append(Figure(f"understanding a transcript, {where}", "ms", tuple(took_ms)))
+            listener = _Listener(fleet, loaded)
+            try:
+                for ratio_db in RATIOS_DB if noise is not None else (None,):
+                    found = _Found()
+                    for name, label in sorted(labels.items()):
+                        path = folder / name
+                        if ratio_db is not None and noise is not None:
+                            path = plan.folder / "noisy.wav"
+                            soundfile.write(
+                                path, mixed(_samples(folder / name), noise, ratio_db, name), INBOUND_RATE_HZ
+                            )
+                        await _one(found, dispatcher, listener, path, label)
+                    figures += found.figures("clean" if ratio_db is None else f"noise at {ratio_db} dB")
+            finally:
+                listener.close()
     finally:
         dispatcher.close()
     return figures
 
 
-async def _one(dispatcher: Dispatcher, transcript: Transcript, label: dict[str, object]) -> tuple[bool, float]:
-    """Whether intent and all slots are right, and the milliseconds that it took."""
+@dataclass(slots=True)
+class _Found:
+    """What came of the recordings of one ratio: whether intent and all slots were right, and how long it took."""
+
+    right: list[bool] = field(default_factory=list)
+    best_text: list[bool] = field(default_factory=list)
+    """The same without what else may have been said."""
+    words: list[bool] = field(default_factory=list)
+    """The same by the words of that text alone."""
+    transcribed_ms: list[float] = field(default_factory=list)
+    understood_ms: list[float] = field(default_factory=list)
+
+    def figures(self, where: str) -> Iterator[Figure]:
+        for what, right in (
+            ("right", self.right),
+            ("right, best text alone", self.best_text),
+            ("right, its words alone", self.words),
+        ):
+            yield Figure(f"{what}, {where} ({len(right)} commands)", "", (sum(right) / len(right),))
+        yield Figure(f"transcribing a recording, {where}", "ms", tuple(self.transcribed_ms))
+        yield Figure(f"understanding a transcript, {where}", "ms", tuple(self.understood_ms))
+        yield Figure(
+            f"understanding a transcript, {where}, 95th percentile",
+            "ms",
+            (float(np.percentile(self.understood_ms, 95)),),
+        )
+
+
+class _Listener:
+    """Recordings to transcripts, as `auricle transcribe` makes them."""
+
+    def __init__(self, fleet: Fleet, loaded: LoadedConfig) -> None:
+        self._stt = fleet.stt
+        specs = make_host(loaded, state_dir(os.environ), no_broker).engines()
+        self._vad = make_vad(specs, VAD, loaded.config.engines)
+        self._vad.load()
+        configured = loaded.config.stt.language
+        self._language = configured if isinstance(configured, str) and configured != "auto" else None
+        self._rule = CutRule(speech_threshold=loaded.config.listen.speech_threshold)
+
+    async def transcript(self, path: Path) -> Transcript:
+        found = await transcribe_recording(str(path), self._stt, self._vad, language=self._language, rule=self._rule)
+        return found.transcript
+
+    def close(self) -> None:
+        self._vad.close()
+
+
+async def _one(
+    found: _Found, dispatcher: Dispatcher, listener: _Listener, path: Path, label: dict[str, object]
+) -> None:
     began_s = time.monotonic()
+    transcript = await listener.transcript(path)
+    heard_s = time.monotonic()
     intent = await dispatcher.recognize(transcript, Turn())
-    taken_ms = 1000 * (time.monotonic() - began_s)
+    found.transcribed_ms.append(1000 * (heard_s - began_s))
+    found.understood_ms.append(1000 * (time.monotonic() - heard_s))
+    found.right.append(_is_right(intent, label))
+    alone = await dispatcher.recognize(replace(transcript, alternatives=()), Turn())
+    found.best_text.append(_is_right(alone, label))
+    found.words.append(_is_right(dispatcher.match(transcript.text), label))
+
+
+def _is_right(intent: Intent | None, label: dict[str, object]) -> bool:
     slots = label.get("slots")
     wanted = {name: str(value).strip() for name, value in slots.items()} if isinstance(slots, dict) else {}
-    return intent is not None and (intent.name, dict(intent.slots)) == (label.get("intent"), wanted), taken_ms
-
-
-async def _heard(fleet: Fleet, pcm: bytes) -> Transcript:
-    async def frames() -> AsyncIterator[AudioFrame]:
-        yield AudioFrame(pcm)
-
-    final = Transcript("")
-    async for heard in fleet.stt.transcribe(frames(), None):
-        if heard.final:
-            final = heard
-    return final
+    return intent is not None and (intent.name, dict(intent.slots)) == (label.get("intent"), wanted)
 
 
 def _samples(path: Path) -> Samples:
