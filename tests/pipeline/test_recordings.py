@@ -210,3 +210,9 @@ def test_language_and_confidence_go_by_time() -> None:
     )
     assert recording.language == "en"
     assert recording.confidence == pytest.approx(0.5)
+
+
+def test_a_command_cut_in_two_may_be_something_else_in_each_part() -> None:
+    first = Segment(0.0, 1.0, "a late", alternatives=("a latte",))
+    second = Segment(3.0, 4.0, "with sum milk", alternatives=("with some milk",))
+    assert Recording((first, second), 4.0).transcript.alternatives == ("a latte with sum milk", "a late with some milk")
