@@ -49,7 +49,7 @@ class Topics:
     async def publish(self, topic: str, payload: str | bytes, qos: int, retain: bool) -> None:
         self.sent.append((topic, payload))
 
-    def subscribe(self, topic: str, call: Callable[[bytes], None]) -> None:
+    def subscribe(self, topic: str, call: Callable[[bytes], None], *, whole: bool = False) -> None:
         self.calls[topic] = call
 
 

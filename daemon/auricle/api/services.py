@@ -157,6 +157,10 @@ class Assistant(Protocol):
         """Call for each message on `T/plugin/<name>/<topic>`; `topic` has no wildcards. Lasts as long as the daemon."""
         ...
 
+    async def subscribe_to(self, topic: str, call: OnMessage) -> None:
+        """The same for anybody's topic, such as a sensor's; what is retained on it comes at once."""
+        ...
+
 
 class NoScheduler:
     """Where no daemon runs: nothing is ever called."""
@@ -214,6 +218,9 @@ class NoAssistant:
         self._refuse("publish")
 
     async def subscribe(self, topic: str, call: OnMessage) -> None:
+        return None
+
+    async def subscribe_to(self, topic: str, call: OnMessage) -> None:
         return None
 
     @staticmethod

@@ -32,11 +32,14 @@ class PluginTopics:
         """Publish below `T/`. Raises as `send` does."""
         await self.send(f"{self._root}/{topic}", payload, qos, retain)
 
-    def subscribe(self, topic: str, call: Callable[[bytes], None]) -> None:
-        """Call for each message on `T/<topic>`. Raises BadRequest once the adapter has made its subscriptions."""
+    def subscribe(self, topic: str, call: Callable[[bytes], None], *, whole: bool = False) -> None:
+        """Call for each message on `T/<topic>`, or on `topic` as it stands where that is the whole.
+
+        Raises BadRequest once the adapter has made its subscriptions.
+        """
         if self._adapter() is not None:
             raise BadRequest(f"topic: {topic} is subscribed to too late: do it in auricle_startup", field="topic")
-        self.calls.setdefault(f"{self._root}/{topic}", []).append(call)
+        self.calls.setdefault(topic if whole else f"{self._root}/{topic}", []).append(call)
 
     @property
     def topics(self) -> tuple[str, ...]:

@@ -26,7 +26,9 @@ class Broker(Protocol):
 
     async def publish(self, topic: str, payload: str | bytes, qos: int, retain: bool) -> None: ...
 
-    def subscribe(self, topic: str, call: Callable[[bytes], None]) -> None: ...
+    def subscribe(self, topic: str, call: Callable[[bytes], None], *, whole: bool = False) -> None:
+        """whole: the topic is as it stands, and not below the site's own."""
+        ...
 
 
 @dataclass(slots=True)
@@ -156,13 +158,19 @@ class PluginAssistant:
         await self._there(self._broker.publish(self._own(topic), payload, qos, retain))
 
     async def subscribe(self, topic: str, call: OnMessage) -> None:
-        own = self._own(topic)
+        await self._subscribe(topic, self._own(topic), call, whole=False)
 
+    async def subscribe_to(self, topic: str, call: OnMessage) -> None:
+        if not topic or set("+#\0") & set(topic):
+            raise BadRequest(f"topic: {topic!r} is no topic to subscribe to; no wildcards", field="topic")
+        await self._subscribe(topic, topic, call, whole=True)
+
+    async def _subscribe(self, topic: str, own: str, call: OnMessage, *, whole: bool) -> None:
         def take(payload: bytes) -> None:
             self._deliver(f"a message on {own}", lambda: call(topic, payload))
 
         async def subscribe() -> None:
-            self._broker.subscribe(own, take)
+            self._broker.subscribe(own, take, whole=whole)
 
         await self._there(subscribe())
 

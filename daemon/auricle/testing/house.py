@@ -133,5 +133,5 @@ class ScriptedTopics:
     async def publish(self, topic: str, payload: str | bytes, qos: int, retain: bool) -> None:
         self._house.sent.append((topic, payload))
 
-    def subscribe(self, topic: str, call: Callable[[bytes], None]) -> None:
+    def subscribe(self, topic: str, call: Callable[[bytes], None], *, whole: bool = False) -> None:
         self._house.subscribed[topic] = call

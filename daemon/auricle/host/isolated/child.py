@@ -134,10 +134,10 @@ class RemoteTopics:
         body = payload.encode() if isinstance(payload, str) else payload
         await self._house.wish("publish", Wish(topic=topic, payload=body, qos=qos, retain=retain))
 
-    def subscribe(self, topic: str, call: Callable[[bytes], None]) -> None:
-        own = topic.removeprefix(self._root)
+    def subscribe(self, topic: str, call: Callable[[bytes], None], *, whole: bool = False) -> None:
+        own = topic if whole else topic.removeprefix(self._root)
         self.calls[own] = call
-        asyncio.ensure_future(self._house.wish("subscribe", Wish(topic=own)))  # noqa: RUF006 -- the wire holds it
+        asyncio.ensure_future(self._house.wish("subscribe_to" if whole else "subscribe", Wish(topic=own)))  # noqa: RUF006 -- the wire holds it
 
 
 class Child:

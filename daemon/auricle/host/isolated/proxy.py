@@ -133,12 +133,13 @@ async def _granted(method: str, wish: Wish, wire: Wire, context: PluginContext) 
             await context.publish(wish.topic, wish.payload, wish.qos, wish.retain)
         case "publish_own":
             await assistant.publish(wish.topic, wish.payload, qos=wish.qos, retain=wish.retain)
-        case "subscribe":
+        case "subscribe" | "subscribe_to":
 
             def forward(topic: str, payload: bytes) -> None:
                 wire.request("message", Wish(topic=topic, payload=payload))
 
-            await assistant.subscribe(wish.topic, forward)
+            subscribe = assistant.subscribe if method == "subscribe" else assistant.subscribe_to
+            await subscribe(wish.topic, forward)
         case "status":
             return [assistant.volume, assistant.muted]
         case _:
