@@ -44,6 +44,14 @@ port = {port}
 [plugins]
 disabled = ["clock"]
 """
+REFUSED = {
+    "[wake]\nwords = [{ model = 'hey_nobody' }]\n": ("wake.words", "hey_nobody", "hey_jarvis"),
+    "[tts]\nvoice = 'nobody'\n": ("tts.voice", "nobody"),
+    "[mqtt]\nhost = '127.0.0.1'\ntls = { ca = '/nowhere/ca.pem' }\n": ("mqtt.tls.ca", "/nowhere/ca.pem"),
+    "[mqtt]\nhost = '127.0.0.1'\npassword_file = '/nowhere/word'\n": ("mqtt.password_file", "/nowhere/word"),
+    "[wake]\nwords = [{ model = 'hey_nobody' }]\n[tts]\nvoice = 'nobody'\n": ("hey_nobody", "tts.voice"),
+}
+"""What no reading of the file alone shows, and what the refusal names."""
 
 
 def logged(daemon: RunningDaemon, text: str) -> str:
@@ -78,6 +86,17 @@ async def test_what_changed_holds_and_a_bad_file_changes_nothing(
         daemon.process.send_signal(signal.SIGHUP)
         await asyncio.to_thread(logged, daemon, "not reloaded, the old settings stay")
         assert await message_bus.get("WakeWords") == ["hey_jarvis"]
+
+        changed = before.replace("volume = 70", "volume = 11") + "[log]\nlevel = 'debug'\n"
+        for wrong, named in REFUSED.items():
+            daemon.config_path.write_text(changed + wrong)
+            with pytest.raises(CallFailed) as failed:
+                await message_bus.call("Reload")
+            for words in named:
+                assert words in failed.value.words
+        assert await message_bus.get("Volume") == 70
+        assert await message_bus.get("WakeWords") == ["hey_jarvis"]
+        assert not [line for line in daemon.log_path.read_text().splitlines() if "reloaded /" in line]
 
         daemon.config_path.write_text(before.replace("volume = 70", "volume = 40") + AFTER.format(port=mosquitto.port))
         with mosquitto.collect("auricle/kitchen/availability") as heard:

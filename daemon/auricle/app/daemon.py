@@ -38,7 +38,7 @@ from auricle.engines.fleet import Fleet
 from auricle.engines.identity import tts_identity
 from auricle.ledger import Ledger
 from auricle.memory import give_back
-from auricle.model.errors import AuricleError, ConfigError
+from auricle.model.errors import AuricleError
 from auricle.model.events import ComponentChanged, Event, QualityFound
 from auricle.model.turn import utc_now
 from auricle.notify import tell_systemd
@@ -107,7 +107,10 @@ class Daemon:
         )
         self.conversation: Conversation | None = None
         self.reload = Reloader(
-            loaded, judge=lambda fresh: judged(fresh, self.host), live=LiveSettings(self).applies(), done=self._reloaded
+            loaded,
+            judge=lambda fresh: judged(fresh, self.host),
+            live=LiveSettings(self).prepares(),
+            done=self._reloaded,
         )
         self._dbus = DbusAdapter(
             self.assistant,
@@ -231,8 +234,12 @@ class Daemon:
         while True:
             await self._reload_asked.wait()
             self._reload_asked.clear()
-            with contextlib.suppress(ConfigError):
+            try:
                 await self.reload()
+            except AuricleError:
+                pass  # told in the log
+            except Exception:
+                _LOG.exception("not reloaded")
 
     async def renew_broker(self) -> None:
         """Leave the broker, and join the one of the configuration."""

@@ -8,11 +8,13 @@ from typing import Protocol
 
 import msgspec
 
+from auricle.app.broker import try_files
 from auricle.app.building import make_conversation, make_listeners, voice_settings
-from auricle.app.reload import Apply
+from auricle.app.reload import Prepare, Ready
+from auricle.config.nearest import nearest
 from auricle.engines.fleet import Fleet
 from auricle.host import PluginHost
-from auricle.model.errors import AuricleError
+from auricle.model.errors import AuricleError, ConfigError
 from auricle.model.events import VoiceSet, VolumeSet
 from auricle.pipeline.capture import Capture
 from auricle.pipeline.ears import Ears
@@ -23,6 +25,7 @@ from auricle.settings import Config
 from auricle.store import SettingsStore
 
 _SAID = ("speed", "pitch", "loudness_lufs", "voice")
+_MOST_LISTED = 12
 
 
 class Parts(Protocol):
@@ -49,19 +52,20 @@ class LiveSettings:
     def __init__(self, daemon: Parts) -> None:
         self._daemon = daemon
 
-    def applies(self) -> Mapping[str, Apply | None]:
+    def prepares(self) -> Mapping[str, Prepare | None]:
         """See `Reloader`."""
         names = [plugin.name for plugin in self._daemon.host.statuses()]
         return {
-            "log.level": self._log,
-            "listen": self._listen,
+            "log.level": _at_once(self._log),
+            "listen": _at_once(self._listen),
             "wake": self._wake,
-            **{f"tts.{key}": self._voice for key in _SAID},
-            "audio.output.volume": self._volume,
+            **{f"tts.{key}": _at_once(self._voice) for key in _SAID},
+            "tts.voice": self._known_voice,
+            "audio.output.volume": _at_once(self._volume),
             "mqtt": self._broker,
             "mqtt.topic_prefix": None,
-            "plugins.disabled": self._disabled,
-            **{f"plugins.{name}": functools.partial(self._plugin, name) for name in names},
+            "plugins.disabled": _at_once(self._disabled),
+            **{f"plugins.{name}": _at_once(functools.partial(self._plugin, name)) for name in names},
         }
 
     async def _log(self, config: Config) -> None:
@@ -71,8 +75,8 @@ class LiveSettings:
     async def _listen(self, config: Config) -> None:
         """From the next turn on."""
         daemon = self._daemon
-        self._hold(listen=config.listen)
         before = self._conversation
+        self._hold(listen=config.listen)
         daemon.conversation = make_conversation(
             daemon.config,
             daemon.assistant,
@@ -85,19 +89,39 @@ class LiveSettings:
         daemon.assistant.converse(daemon.conversation)
         daemon.assistant.set_follow_up(config.listen.follow_up_s)
 
-    async def _wake(self, config: Config) -> None:
+    async def _wake(self, config: Config) -> Ready:
         """The new words are loaded beside the old ones, which are heard until then."""
         fresh, vad = make_listeners(msgspec.structs.replace(self._daemon.config, wake=config.wake), self._daemon.host)
         vad.close()
-        await asyncio.to_thread(fresh.load)
-        self._daemon.detector.renew(fresh)
-        self._hold(wake=config.wake)
+        try:
+            await asyncio.to_thread(fresh.load)
+        except ConfigError:
+            raise
+        except AuricleError as error:
+            raise ConfigError(f"wake.words: {error}") from error
+
+        async def hold() -> None:
+            self._daemon.detector.renew(fresh)
+            self._hold(wake=config.wake)
+
+        return Ready(hold, drop=fresh.close)
+
+    async def _known_voice(self, config: Config) -> Ready:
+        """An engine that is not loaded tells no voices: every name is believed then."""
+        voice = config.tts.voice
+        names = [known.name for known in await self._daemon.fleet.voices()]
+        if voice and names and voice not in names:
+            near = nearest(voice, names)
+            what = f"did you mean {near}?" if near else f"there are {', '.join(sorted(names)[:_MOST_LISTED])}"
+            raise ConfigError(f"tts.voice: {config.tts.engine} has no voice {voice!r}: {what}")
+        return await _at_once(self._voice)(config)
 
     async def _voice(self, config: Config) -> None:
         tts = self._daemon.config.tts
+        speech = self._conversation.speech
         held = {key: getattr(config.tts, key) for key in _SAID}
         self._hold(tts=msgspec.structs.replace(tts, **held))
-        self._conversation.speech.use(voice_settings(self._daemon.config, self._daemon.assistant))
+        speech.use(voice_settings(self._daemon.config, self._daemon.assistant))
         if config.tts.voice != tts.voice and "voice" not in self._daemon.store.load():
             self._daemon.assistant.publish(VoiceSet(voice=config.tts.voice))
 
@@ -106,10 +130,18 @@ class LiveSettings:
         if "volume" not in self._daemon.store.load():
             self._daemon.assistant.publish(VolumeSet(volume=config.audio.output.volume))
 
-    async def _broker(self, config: Config) -> None:
+    async def _broker(self, config: Config) -> Ready:
+        """The files are tried first; whether the broker answers is seen once the old one is left."""
         prefix = self._daemon.config.mqtt.topic_prefix
-        self._hold(mqtt=msgspec.structs.replace(config.mqtt, topic_prefix=prefix))
-        await self._daemon.renew_broker()
+        mqtt = msgspec.structs.replace(config.mqtt, topic_prefix=prefix)
+        if mqtt.host is not None:
+            await asyncio.to_thread(try_files, mqtt)
+
+        async def hold() -> None:
+            self._hold(mqtt=mqtt)
+            await self._daemon.renew_broker()
+
+        return Ready(hold)
 
     async def _disabled(self, config: Config) -> None:
         daemon = self._daemon
@@ -133,3 +165,12 @@ class LiveSettings:
 
     def _hold(self, **sections: object) -> None:
         self._daemon.config = msgspec.structs.replace(self._daemon.config, **sections)
+
+
+def _at_once(hold: Callable[[Config], Awaitable[None]]) -> Prepare:
+    """Nothing of it can be tried beforehand."""
+
+    async def prepare(config: Config) -> Ready:
+        return Ready(functools.partial(hold, config))
+
+    return prepare

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Container, Iterator, Mapping
+from dataclasses import dataclass
 
 import msgspec
 
@@ -13,7 +14,23 @@ from auricle.settings import Config
 
 _LOG = logging.getLogger("auricle")
 
-Apply = Callable[[Config], Awaitable[None]]
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A change that is prepared: `hold` makes it so, `drop` forgets it; one of them is called, once."""
+
+    hold: Callable[[], Awaitable[None]]
+    drop: Callable[[], None] = lambda: None
+
+
+Prepare = Callable[[Config], Awaitable[Ready]]
+"""Does all of a change that can go wrong, and changes nothing. Raises ConfigError that names the key."""
+
+
+class Incomplete(AuricleError):
+    """A reload of which something that nobody could foresee did not go through; the message names its keys."""
+
+    code = "reload_incomplete"
 
 
 class Reloader:
@@ -23,12 +40,12 @@ class Reloader:
         self,
         loaded: LoadedConfig,
         judge: Callable[[LoadedConfig], LoadedConfig],
-        live: Mapping[str, Apply | None],
+        live: Mapping[str, Prepare | None],
         done: Callable[[], None] = lambda: None,
     ) -> None:
         """judge: also judges the tables of plugins and engines, and raises ConfigError.
 
-        live: key, or the section or table that it is in, to what makes its new value hold; the longest name counts,
+        live: key, or the section or table that it is in, to what prepares its new value; the longest name counts,
         each is called once. None: this one needs a restart, whatever it is in. done: called at the end.
         """
         self._loaded = loaded
@@ -38,9 +55,11 @@ class Reloader:
         self._one_at_a_time = asyncio.Lock()
         self._pending: dict[str, object] = {}
         """Keys that wait for a restart, with the values that hold until then."""
+        self._failed: set[str] = set()
+        """Keys whose last value could not be made to hold; tried again by the next reload."""
 
     async def __call__(self) -> None:
-        """Raises ConfigError that names every fault; nothing has changed then."""
+        """Raises ConfigError that names every fault, and nothing has changed then; Incomplete, and the rest has."""
         async with self._one_at_a_time:
             tell_reloading()
             try:
@@ -55,27 +74,62 @@ class Reloader:
         before = self._loaded
         after = await asyncio.to_thread(lambda: self._judge(load_config(before.path)))
         old, new = dict(flat(before.config)), dict(flat(after.config))
-        changed = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
-        told, apply = [], dict[str, Apply]()
-        for key in changed:
+        changed = {key for key in old.keys() | new.keys() if old.get(key) != new.get(key)} | self._failed
+        keys_of = dict[str, list[str]]()
+        restart = list[str]()
+        for key in sorted(changed):
             name = covering(key, self._live)
-            act = self._live.get(name or "")
-            if name is not None and act is not None:
-                apply[name] = act
-                told.append(key)
-            elif key not in self._pending:
-                self._pending[key] = old.get(key)
+            if name is not None and self._live[name] is not None:
+                keys_of.setdefault(name, []).append(key)
+            else:
+                restart.append(key)
+        ready = await self._prepare(keys_of, after)
         self._loaded = after
-        for name, act in apply.items():
-            try:
-                await act(after.config)
-            except AuricleError as error:
-                _LOG.error("reloaded, but %s stays as it was: %s", name, error)
-        self._done()
+        self._pending = {key: old.get(key) for key in restart} | self._pending
         self._pending = {key: value for key, value in self._pending.items() if new.get(key) != value}
-        _LOG.info("reloaded%s: %s", _from(after), ", ".join(told) if told else "nothing that changes while running")
-        if self._pending:
-            _LOG.warning("changed, but only after a restart: %s", ", ".join(sorted(self._pending)))
+        held = list[str]()
+        self._failed = set()
+        for name, change in ready.items():
+            try:
+                await change.hold()
+            except Exception as error:
+                unexpected = None if isinstance(error, AuricleError) else error
+                keys = ", ".join(keys_of[name])
+                _LOG.error("reloaded, but %s could not be changed: %s", keys, error, exc_info=unexpected)
+                self._failed.update(keys_of[name])
+            else:
+                held += keys_of[name]
+        self._done()
+        _LOG.info("reloaded%s: %s", _from(after), ", ".join(held) if held else "nothing that changes while running")
+        if waiting := sorted(self._pending.keys() | self._failed):
+            _LOG.warning("changed, but only after a restart: %s", ", ".join(waiting))
+        if self._failed:
+            raise Incomplete(f"reloaded, but {', '.join(sorted(self._failed))} could not be changed: see the log")
+
+    async def _prepare(self, keys_of: Mapping[str, list[str]], after: LoadedConfig) -> dict[str, Ready]:
+        """All that changes, prepared. Raises ConfigError that names what of it cannot be; nothing is left then."""
+        ready = dict[str, Ready]()
+        problems = list[str]()
+        try:
+            for name, keys in keys_of.items():
+                act = self._live[name]
+                assert act is not None
+                try:
+                    ready[name] = await act(after.config)
+                except ConfigError as error:
+                    problems += error.problems or (str(error),)
+                except Exception as error:
+                    unexpected = None if isinstance(error, AuricleError) else error
+                    _LOG.error("%s cannot be prepared: %s", ", ".join(keys), error, exc_info=unexpected)
+                    problems.append(f"{', '.join(keys)}: {error}")
+            if problems:
+                source = f"{after.path}: " if after.path is not None else ""
+                raise ConfigError(source + "; ".join(problems), tuple(problems))
+        except BaseException:
+            for change in ready.values():
+                change.drop()
+            raise
+        return ready
 
 
 def flat(section: object, at: str = "") -> Iterator[tuple[str, object]]:
