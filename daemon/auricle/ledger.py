@@ -18,6 +18,7 @@ from typing import TypeVar
 
 import msgspec
 
+from auricle.layout import lay_out
 from auricle.model.errors import AuricleError
 from auricle.model.speech import SpeechRequest, SpeechStatus
 
@@ -27,6 +28,7 @@ MOST_KEPT = 20_000
 """Finished requests that are known by their id, at most."""
 MOST_WAITING = 2_000
 """Messages that wait for their receiver; then the oldest goes."""
+MOST_WAITING_BYTES = 64 * 1024 * 1024
 _BATCH = 256
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS speech (
@@ -51,6 +53,15 @@ CREATE TABLE IF NOT EXISTS waiting (
   seq INTEGER PRIMARY KEY AUTOINCREMENT, receiver TEXT NOT NULL, message BLOB NOT NULL
 ) STRICT;
 """
+
+_LAYOUT = 2
+_STEPS = {
+    2: (
+        "ALTER TABLE speech ADD COLUMN told INTEGER NOT NULL DEFAULT 0",
+        # What had ended by then is not told again.
+        "UPDATE speech SET told = 1 WHERE status IS NOT NULL",
+    )
+}
 
 T = TypeVar("T")
 _LOG = logging.getLogger(__name__)
@@ -99,7 +110,7 @@ class Ledger:
                 unless_well.callback(self._connection.close)
                 self._connection.execute("PRAGMA journal_mode = WAL")
                 self._connection.execute("PRAGMA synchronous = FULL")
-                self._connection.executescript(_SCHEMA)
+                lay_out(self._connection, path, _SCHEMA, _LAYOUT, _STEPS)
                 self._prune()
             except (sqlite3.Error, OSError) as error:
                 raise self._fault(error) from error
@@ -225,32 +236,37 @@ class Ledger:
         )
 
     def keep(self, receiver: str, message: bytes) -> None:
-        """Keep a message for a receiver that is away. Returns at once; over MOST_WAITING the oldest is lost."""
+        """Keep a message for a receiver that is away. Returns at once; when too many wait the oldest are lost."""
 
         def write(connection: sqlite3.Connection) -> None:
             connection.execute("INSERT INTO waiting (receiver, message) VALUES (?, ?)", (receiver, message))
-            [count] = connection.execute("SELECT count(*) FROM waiting WHERE receiver = ?", (receiver,)).fetchone()
-            if count > MOST_WAITING:
-                _LOG.warning("over %d messages wait for %s; the oldest is dropped", MOST_WAITING, receiver)
+            while True:
+                count, size = connection.execute(
+                    "SELECT count(*), total(length(message)) FROM waiting WHERE receiver = ?", (receiver,)
+                ).fetchone()
+                if count <= MOST_WAITING and (size <= MOST_WAITING_BYTES or count <= 1):
+                    return
+                _LOG.warning("too much waits for %s (%d messages); the oldest is dropped", receiver, count)
                 connection.execute(
                     "DELETE FROM waiting WHERE seq = (SELECT min(seq) FROM waiting WHERE receiver = ?)", (receiver,)
                 )
 
         self._tell(write)
 
-    async def waiting(self, receiver: str, *, most: int = 100) -> Sequence[tuple[int, bytes]]:
-        """The oldest messages for a receiver, each with the number that `delivered` wants."""
+    async def waiting(self, receiver: str, *, after: int = 0, most: int = 100) -> Sequence[tuple[int, bytes]]:
+        """The oldest messages for a receiver after the number `after`, each with the number that `delivered` wants."""
 
         def read(connection: sqlite3.Connection) -> list[tuple[int, bytes]]:
             return connection.execute(
-                "SELECT seq, message FROM waiting WHERE receiver = ? ORDER BY seq LIMIT ?", (receiver, most)
+                "SELECT seq, message FROM waiting WHERE receiver = ? AND seq > ? ORDER BY seq LIMIT ?",
+                (receiver, after, most),
             ).fetchall()
 
         return await self._ask(read)
 
-    async def delivered(self, receiver: str, up_to: int) -> None:
-        """Forget the messages up to a number."""
-        await self._ask(
+    def delivered(self, receiver: str, up_to: int) -> None:
+        """Forget the messages up to a number. Returns at once; an error is logged, and they are sent again some day."""
+        self._tell(
             lambda connection: connection.execute(
                 "DELETE FROM waiting WHERE receiver = ? AND seq <= ?", (receiver, up_to)
             )

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import msgspec
 
+from auricle.layout import lay_out
 from auricle.model.errors import AuricleError
 
 _SCHEMA = "CREATE TABLE IF NOT EXISTS settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT"
+_LAYOUT = 1
 
 
 class SettingsStore:
@@ -25,7 +27,7 @@ class SettingsStore:
                 unless_well.callback(self._connection.close)
                 self._connection.execute("PRAGMA journal_mode = WAL")
                 self._connection.execute("PRAGMA synchronous = FULL")
-                self._connection.execute(_SCHEMA)
+                lay_out(self._connection, path, _SCHEMA, _LAYOUT)
             except (sqlite3.Error, OSError) as error:
                 problem = f"state file {path}: {error}; move it away or mend its rights"
                 raise AuricleError(problem, code="store") from error

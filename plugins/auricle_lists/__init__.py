@@ -22,6 +22,7 @@ from auricle.api import (
 from auricle_lists.sentences import JOINED, SENTENCES, WORDS
 
 _SCHEMA = "CREATE TABLE IF NOT EXISTS items (list TEXT, item TEXT, PRIMARY KEY (list, item)) STRICT"
+_LAYOUT = 1
 _MOST_SAID = 10
 
 
@@ -86,8 +87,12 @@ def _open(path: Path) -> sqlite3.Connection:
         book = sqlite3.connect(path, isolation_level=None, timeout=2.0)
         try:
             book.execute("PRAGMA journal_mode = WAL")
+            [layout] = book.execute("PRAGMA user_version").fetchone()
+            if layout > _LAYOUT:
+                raise PluginError(f"{path}: a newer version made it; use that one, or move the file away")
             book.execute(_SCHEMA)
-        except sqlite3.Error:
+            book.execute(f"PRAGMA user_version = {_LAYOUT}")
+        except (sqlite3.Error, PluginError):
             book.close()
             raise
     except sqlite3.Error as error:

@@ -27,6 +27,7 @@ CREATE TABLE IF NOT EXISTS entries (
 ) STRICT
 """
 
+_LAYOUT = 1
 _COLUMNS = ("id", "name", "length_s", "due_wall", "due_steady", "boot", "at_local", "days", "ringing")
 
 
@@ -93,8 +94,12 @@ class Book:
             try:
                 self._connection.execute("PRAGMA journal_mode = WAL")
                 self._connection.execute("PRAGMA synchronous = FULL")
+                [layout] = self._connection.execute("PRAGMA user_version").fetchone()
+                if layout > _LAYOUT:
+                    raise PluginError(f"{path}: a newer version made it; use that one, or move the file away")
                 self._connection.execute(_SCHEMA)
-            except sqlite3.Error:
+                self._connection.execute(f"PRAGMA user_version = {_LAYOUT}")
+            except (sqlite3.Error, PluginError):
                 self._connection.close()
                 raise
         except sqlite3.Error as error:

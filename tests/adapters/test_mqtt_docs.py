@@ -1,22 +1,40 @@
-"""`docs/mqtt.md` names every topic and every field."""
+"""`docs/mqtt.md` names every topic and every field; `--update-golden` writes its tables anew from the types."""
 
 import inspect
+import re
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 import pytest
 
-from auricle.adapters import payloads, requests
+from auricle.adapters import mqtt_tables, payloads, requests
 from auricle.adapters.mqtt_serving import Requests
+from auricle.adapters.mqtt_tables import filled, tables
+from support.golden import Golden
 from support.scripted_assistant import ScriptedAssistant
 
-PAGE = (Path(__file__).parents[2] / "docs" / "mqtt.md").read_text()
+FILE = Path(__file__).parents[2] / "docs" / "mqtt.md"
+PAGE = FILE.read_text()
 TYPES = [
     kind
     for module, base in ((requests, requests.Request), (payloads, payloads.Payload))
     for _, kind in inspect.getmembers(module, inspect.isclass)
     if issubclass(kind, base) and kind is not base
 ]
+
+
+def test_its_tables_are_those_of_the_types(golden: Golden) -> None:
+    assert sorted(re.findall(r"<!-- table: (\w+) -->", PAGE)) == sorted(tables())
+    golden(FILE, filled(PAGE))
+
+
+def test_a_changed_type_changes_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Louder(requests.Stop, frozen=True, kw_only=True):
+        loudly: Annotated[bool, msgspec.Meta(description="true or false", extra={"means": "with a bang"})] = False
+
+    monkeypatch.setattr(mqtt_tables, "_REQUESTS", (*mqtt_tables._REQUESTS[:-1], Louder))
+    assert "| `loudly` | true or false | `false` | with a bang |" in tables()["louder"]
 
 
 @pytest.mark.parametrize("kind", TYPES)

@@ -4,12 +4,14 @@ import asyncio
 import json
 import time
 
+import psutil
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from support.mosquitto import Mosquitto
 from support.running_mqtt import T, collect, off, parsed, running
+from support.scripted_assistant import ScriptedAssistant
 
 pytestmark = pytest.mark.broker
 
@@ -67,4 +69,24 @@ async def test_a_thousand_messages_a_second_leave_the_state_right(mosquitto: Mos
         while (await off(seen.next)).payload != b"95":
             pass
         assert await off(seen.rest, 1.0) == []
+        assert run.adapter.connected
+
+
+async def test_a_flood_of_recordings_fills_no_memory(mosquitto: Mosquitto) -> None:
+    sound = b"RIFF1234WAVEfmt " + bytes(9 * 1024 * 1024)
+    assistant = ScriptedAssistant()
+    assistant.think.clear()
+    async with running(mosquitto.port, assistant) as run, collect(mosquitto, f"{T}/error", f"{T}/response/#") as seen:
+        before_mb = psutil.Process().memory_info().rss / 1e6
+        for _ in range(40):
+            await off(mosquitto.publish, f"{T}/transcribe", sound)
+        refused = [parsed(message) for message in await off(seen.until, 30)]
+        assert {error["code"] for error in refused} == {"queue_full"}
+        assert psutil.Process().memory_info().rss / 1e6 < before_mb + 250
+        assistant.think.set()
+        await off(seen.until, 7)
+        await off(mosquitto.publish, f"{T}/transcribe", sound)
+        while b"queue_full" in (message := await off(seen.next)).payload:
+            pass
+        assert parsed(message)["text"] == "turn on the light"
         assert run.adapter.connected

@@ -2,17 +2,20 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+import signal
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from auricle.adapters.mqtt_rate import RateLimit
+from auricle.adapters.mqtt_serving import ADAPTER
 from auricle.ledger import Ledger
 from auricle.model.errors import RateLimited
 from auricle.model.events import IntentHandled, PartialHeard, SpeechChanged, WakeHeard
 from auricle.model.speech import SpeechStatus
-from support.mosquitto import Mosquitto
+from support.cable import cable
+from support.mosquitto import Mosquitto, Received, free_port
 from support.running_mqtt import T, collect, off, parsed, running
 from support.scripted_assistant import ScriptedAssistant, transcribed
 
@@ -54,11 +57,91 @@ async def test_what_was_heard_and_said_without_the_broker_is_told_when_it_is_bac
             found = await off(seen.until, 12)
             happen(keeping, 4)
             found += await off(seen.until, 5)
-    told = [(message.topic.removeprefix(f"{T}/"), parsed(message)) for message in found]
-    late = [(topic, payload.get("turn") or payload.get("id")) for topic, payload in told[:12]]
-    assert late == [(topic, f"t{number}") for number in range(4) for topic in ("transcript", "intent", "speech")]
-    assert {payload["status"] for topic, payload in told[:12] if topic == "speech"} == {"finished"}
-    assert {payload.get("turn") or payload.get("id") for _, payload in told[12:]} == {"t4"}
+    late = [(topic, f"t{number}") for number in range(4) for topic in ("transcript", "intent", "speech")]
+    assert told(found[:12]) == late
+    assert {parsed(message)["status"] for message in found[:12] if message.topic == f"{T}/speech"} == {"finished"}
+    assert {name for _, name in told(found[12:])} == {"t4"}
+
+
+def told(found: Sequence[Received]) -> list[tuple[str, object]]:
+    """Topic below `T` and turn or speech of each that lasts, the first time that it came."""
+    names = []
+    for message in found:
+        payload = parsed(message)
+        if payload.get("status") not in ("queued", "started"):
+            names.append((message.topic.removeprefix(f"{T}/"), payload.get("turn") or payload.get("id")))
+    return list(dict.fromkeys(names))
+
+
+async def test_what_a_broker_took_without_a_word_is_told_by_the_next_life_of_the_daemon(
+    mosquitto: Mosquitto, keeping: ScriptedAssistant
+) -> None:
+    async with running(mosquitto.port, keeping) as run:
+        await off(mosquitto.publish, f"{T}/say", '{"text": "dinner", "id": "d"}', response_topic="a")
+        await run.until(lambda: "d" in keeping.waiting)
+        assert mosquitto.process is not None
+        mosquitto.process.send_signal(signal.SIGSTOP)
+        for number in range(30):
+            happen(keeping, number)
+        keeping.finish("d")
+        await asyncio.sleep(0.3)
+        await run.adapter.stop()
+    await off(mosquitto.kill)
+    await off(mosquitto.start)
+    topics = (f"{T}/transcript", f"{T}/intent", f"{T}/speech", "a")
+    async with collect(mosquitto, *topics) as seen, running(mosquitto.port, keeping):
+        found = told(await off(seen.until, 92))
+    late = [(topic, f"t{number}") for number in range(30) for topic in ("transcript", "intent", "speech")]
+    assert found == [*late, ("speech", "d"), ("a", "d")]
+
+
+async def test_a_connection_that_ends_while_it_catches_up_loses_and_mixes_nothing(
+    mosquitto: Mosquitto, keeping: ScriptedAssistant
+) -> None:
+    async with running(free_port(), keeping, wait=False):
+        for number in range(300):
+            happen(keeping, number)
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.2)
+    assert keeping.ledger is not None
+    topics = (f"{T}/transcript", f"{T}/intent", f"{T}/speech")
+    async with cable(mosquitto.port) as line, collect(mosquitto, *topics) as seen:
+        async with running(line.port, keeping, wait=False) as run:
+            for number in range(300, 303):
+                await run.connected()
+                before = line.carried
+                await run.until(lambda before=before: line.carried > before + 5_000)  # type: ignore[misc]
+                line.cut()
+                happen(keeping, number)
+                await run.until(lambda: not run.adapter.connected)
+            while ("speech", "t302") not in told(seen.seen):
+                await off(seen.next)
+            while await keeping.ledger.waiting(ADAPTER):
+                await asyncio.sleep(0.05)
+    expected = [(topic, f"t{number}") for number in range(303) for topic in ("transcript", "intent", "speech")]
+    assert told(seen.seen) == expected
+    assert len(seen.seen) < 1.5 * len(expected)
+
+
+async def test_a_question_that_the_broker_sends_again_is_done_once(mosquitto: Mosquitto) -> None:
+    mosquitto.stop()
+    mosquitto.persistent = True
+    mosquitto.start()
+    async with running(mosquitto.port) as run:
+        run.assistant.think.clear()
+        await off(mosquitto.publish, f"{T}/ask", "toggle the lamp")
+        await off(mosquitto.publish, f"{T}/listen", '{"id": "once"}')
+        await run.until(lambda: len(run.assistant.asked) == 1)
+        await off(mosquitto.restart)
+        await run.until(lambda: len(run.changes) == 3 and run.adapter.connected)
+        async with collect(mosquitto, f"{T}/response/#", f"{T}/error") as seen:
+            await asyncio.sleep(0.3)
+            run.assistant.think.set()
+            assert parsed(await off(seen.next))["reply"] == "you said toggle the lamp"
+            assert await off(seen.rest, 0.3) == []
+    async with running(mosquitto.port) as run:
+        await asyncio.sleep(0.3)
+        assert (run.assistant.asked, run.assistant.prompts) == ([], [])
 
 
 async def test_an_answer_waits_for_the_broker(mosquitto: Mosquitto, keeping: ScriptedAssistant) -> None:
@@ -140,8 +223,8 @@ async def test_a_topic_takes_no_more_than_its_rate(mosquitto: Mosquitto) -> None
             for number in range(5):
                 await off(mosquitto.publish, f"{T}/say", f'{{"text": "hello", "id": "s{number}"}}')
             await off(mosquitto.publish, "auricle/all/say", '{"text": "hello", "id": "all"}')
-            told = [(message.topic, parsed(message)) for message in await off(seen.until, 6)]
-    refused = [(payload["code"], payload["id"]) for topic, payload in told if topic == f"{T}/error"]
+            found = [(message.topic, parsed(message)) for message in await off(seen.until, 6)]
+    refused = [(payload["code"], payload["id"]) for topic, payload in found if topic == f"{T}/error"]
     assert refused == [("rate_limited", "s3"), ("rate_limited", "s4")]
     assert [request.id for request in run.assistant.said] == ["s0", "s1", "s2", "all"]
 

@@ -93,6 +93,7 @@ class ScriptedAssistant:
         return b"RIFF" + request.text.encode()
 
     async def transcribe(self, sound: bytes, *, language: str | None = None) -> tuple[Transcript, float]:
+        await self.think.wait()
         return Transcript(self.hears, language="en", confidence=0.9), 1.5
 
     def finish(self, id: str, status: SpeechStatus = SpeechStatus.FINISHED, reason: str | None = None) -> None:

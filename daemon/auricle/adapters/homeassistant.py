@@ -141,6 +141,9 @@ class _Waiting:
     def link_unsent(self, messages: Sequence[Outgoing]) -> None:
         self.trouble = "the connection broke off"
 
+    def link_delivered(self, kept: int) -> None:
+        """Nothing is kept here."""
+
     def link_overflowed(self) -> None:
         """Nothing is taken."""
 

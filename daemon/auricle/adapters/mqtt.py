@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 
 import msgspec
 
@@ -16,7 +18,7 @@ from auricle.adapters.mqtt_pool import Pool
 from auricle.adapters.mqtt_serving import ADAPTER, Requests, is_publishable
 from auricle.bus import Subscription
 from auricle.ledger import Ledger
-from auricle.model.errors import BadRequest, ConfigError, NotConnected, QueueFull
+from auricle.model.errors import AuricleError, BadRequest, ConfigError, NotConnected, QueueFull
 from auricle.model.events import ComponentChanged, ErrorRaised, Event, Lagged, SpeechChanged
 from auricle.settings import Mqtt, Site
 from auricle.status import reduce
@@ -29,6 +31,8 @@ _UNREPEATED = ("state", "info")
 """Sent again only when they change."""
 _BRIEF = ("partial",)
 """Sent at QoS 0: the next one makes up for a lost one."""
+_AGAIN = 256
+"""Passing messages that are sent again, at most, where the connection ended before the broker had them."""
 _LASTING = ("transcript", "intent", "speech")
 """Kept while the broker is away; of speech only how it ended."""
 _MIRRORED = ("wake", "partial", "transcript", "intent", "speech", "timer")
@@ -56,7 +60,9 @@ class MqttAdapter:
         self._on_change = on_change
         prefix = settings.topic_prefix.rstrip("/")
         self._root = f"{prefix}/{site.id}"
-        self._requests = Requests(assistant, prefix, self._root, self._keep, say_per_minute=settings.say_per_minute)
+        self._requests = Requests(
+            assistant, prefix, self._root, self._send_lasting, say_per_minute=settings.say_per_minute
+        )
         self._link = Link(
             settings,
             client_id=settings.client_id or f"auricle-{site.id}",
@@ -77,6 +83,9 @@ class MqttAdapter:
         """Whether kept messages go out before new ones of their kind."""
         self._kept = 0
         """Messages so far."""
+        self._caught_up_to = 0
+        """The number of the last kept message that was sent over this connection."""
+        self._again: deque[Outgoing] = deque(maxlen=_AGAIN)
         self._catching_up: asyncio.Task[None] | None = None
         self._tasks: tuple[asyncio.Task[None], ...] = ()
         self._subscribed = ExitStack()
@@ -145,13 +154,14 @@ class MqttAdapter:
             _LOG.warning("mqtt: %d events happened while the broker was away and were not sent", self._lost)
             self._lost = 0
         self._sent.clear()
+        while self._again:
+            self._link.send(self._again.popleft())
         for message in payloads.retained(self._status):
             self._send(message)
         self._send_info()
         self._send(payloads.Message("availability", payloads.ONLINE, retain=True))
         if self._assistant.ledger is not None:
-            if self._catching_up is not None:
-                self._catching_up.cancel()
+            self._stop_catching_up()
             self._start_catching_up(self._assistant.ledger)
         for extension in self._extensions:
             try:
@@ -161,9 +171,14 @@ class MqttAdapter:
                 _LOG.exception("mqtt: %s could not begin", type(extension).__name__)
 
     def link_unsent(self, messages: Sequence[Outgoing]) -> None:
+        self._stop_catching_up()
         for message in messages:
-            if message.topic.removeprefix(f"{self._root}/") in _LASTING or message.correlation is not None:
-                self._keep(message)
+            if message.kept is None and not (message.lasting and self._keep(message)) and message.qos:
+                self._again.append(message)
+
+    def link_delivered(self, kept: int) -> None:
+        if self._assistant.ledger is not None:
+            self._assistant.ledger.delivered(ADAPTER, kept)
 
     def link_changed(self, ok: bool, detail: str) -> None:
         self._on_change(ComponentChanged(component="broker", ok=ok, detail=detail, essential=False))
@@ -200,22 +215,41 @@ class MqttAdapter:
 
     async def _catch_up(self, ledger: Ledger) -> None:
         """Send what was kept while the broker was away, in its order, before anything new of that kind."""
-        self._behind = True
         kept = -1
         while kept != self._kept:  # one may have been kept while there were no more
             kept = self._kept
-            while waiting := await ledger.waiting(ADAPTER):
-                for number, body in waiting:
-                    message = msgspec.json.decode(body, type=Outgoing)
-                    while not self._link.send(message):
-                        if not self._link.ready:
-                            return  # the next connection goes on from here
-                        await asyncio.sleep(_ROOM_S)
-                    await ledger.delivered(ADAPTER, number)
+            try:
+                while waiting := await ledger.waiting(ADAPTER, after=self._caught_up_to):
+                    for number, body in waiting:
+                        if not await self._send_kept(number, body):
+                            return  # the next connection begins again with the first that the broker has not got
+                        self._caught_up_to = number
+            except AuricleError as error:
+                _LOG.error("mqtt: what was kept for the broker cannot be sent: %s", error.message)
         self._behind = False
 
+    async def _send_kept(self, number: int, body: bytes) -> bool:
+        """Wait for room; False when there is no connection any more."""
+        try:
+            message = replace(msgspec.json.decode(body, type=Outgoing), lasting=True, kept=number)
+        except msgspec.DecodeError as error:
+            _LOG.error("mqtt: a kept message cannot be read and is given up: %s", error)
+            self.link_delivered(number)
+            return True
+        while not self._link.send(message):
+            if not self._link.ready:
+                return False
+            await asyncio.sleep(_ROOM_S)
+        return True
+
     def _start_catching_up(self, ledger: Ledger) -> None:
+        self._behind = True
         self._catching_up = asyncio.create_task(self._catch_up(ledger), name="mqtt catch up")
+
+    def _stop_catching_up(self) -> None:
+        self._caught_up_to = 0
+        if self._catching_up is not None:
+            self._catching_up.cancel()
 
     def _keep(self, message: Outgoing) -> bool:
         ledger = self._assistant.ledger
@@ -229,6 +263,12 @@ class MqttAdapter:
             self._start_catching_up(ledger)
         return True
 
+    def _send_lasting(self, message: Outgoing) -> bool:
+        """After what was kept, if anything was; False if it is lost."""
+        if self._behind and self._keep(message):
+            return True
+        return self._link.send(message) or self._keep(message)
+
     def _send_info(self) -> None:
         self._send(payloads.Message("info", self._assistant.describe(), retain=True))
 
@@ -237,12 +277,8 @@ class MqttAdapter:
         if message.topic in _UNREPEATED and self._sent.get(message.topic) == payload:
             return
         qos = 0 if message.topic in _BRIEF else 1
-        outgoing = Outgoing(f"{self._root}/{message.topic}", payload, qos, message.retain)
-        if lasting and self._behind and self._keep(outgoing):
-            return
-        if self._link.send(outgoing):
+        outgoing = Outgoing(f"{self._root}/{message.topic}", payload, qos, message.retain, lasting=lasting)
+        if self._send_lasting(outgoing) if lasting else self._link.send(outgoing):
             self._sent[message.topic] = payload
-        elif lasting and self._keep(outgoing):
-            pass
         elif not message.retain and message.topic != "event":
             self._lost += 1

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, LogLevel, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.enums import CallbackAPIVersion, LogLevel, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -27,8 +27,12 @@ _LOG = logging.getLogger(__name__)
 RECEIVE_MAXIMUM = 256
 """Unacknowledged QoS 1 messages that an MQTT 5 broker may send."""
 _MAX_PACKET_BYTES = 11 * 1024 * 1024
-_MAX_UNACKNOWLEDGED = 256
-"""Messages that the broker has not acknowledged yet; the rest waits, since the library would drop what is too much."""
+_MAX_IN_FLIGHT = 256
+"""Messages that the broker has not acknowledged yet, where it takes so many; the rest waits in the outbox."""
+_MAX_IN_FLIGHT_V3 = 20
+"""MQTT 3.1.1 has no word for how many a broker takes; Mosquitto's own limit."""
+_PACKET_HEAD_BYTES = 256
+"""More than a PUBLISH adds to topic, payload and correlation data."""
 _CONNECT_TIMEOUT_S = 5.0
 _READY_TIMEOUT_S = 10.0
 _FLUSH_S = 1.0
@@ -38,7 +42,7 @@ _NO_ROOM_S = 0.01
 
 
 class Connection:
-    """Kept over reconnections, for what the broker has not acknowledged yet. Everything runs on the calling thread."""
+    """May be served again once it has ended. Everything runs on the calling thread."""
 
     def __init__(
         self,
@@ -52,13 +56,14 @@ class Connection:
         on_open: Callable[[], None],
         on_ready: Callable[[str], None],
         on_message: Callable[[Incoming], None],
+        on_delivered: Callable[[Outgoing], None] = lambda message: None,
         has_room: Callable[[], bool] = lambda: True,
         on_refused: Callable[[str], None],
     ) -> None:
         """farewell: the last will, also sent at a clean end. drops: what an earlier session subscribed to and this one
-        does not. on_open: called when the broker has said yes; messages
-        that it kept come from then on. has_room: whether another message can be taken; until then nothing is read.
-        on_ready: called when it has taken the subscriptions, with the broker in words.
+        does not. on_open: called when the broker has said yes; messages that it kept come from then on.
+        on_ready: called when it has taken the subscriptions, with the broker in words. on_delivered: called when it
+        has a message of ours. has_room: whether another message can be taken; until then nothing is read.
         on_refused: called once a connection when its access list forbids what is sent.
 
         Raises ConfigError if the TLS files cannot be used.
@@ -72,6 +77,7 @@ class Connection:
         self._on_open = on_open
         self._on_ready = on_ready
         self._deliver = on_message
+        self._on_delivered = on_delivered
         self._has_room = has_room
         self._on_refused = on_refused
         self._present = object()
@@ -87,7 +93,10 @@ class Connection:
         self._refusal_logged = False
         self._farewell_mid: int | None = None
         self._farewell_done = False
-        self._unacknowledged: set[int] = set()
+        self._in_flight: dict[int, Outgoing] = {}
+        """By the library's number, in the order in which they were sent."""
+        self._window = _MAX_IN_FLIGHT_V3
+        self._most_bytes: int | None = None
         self._client = self._make_client()
 
     def serve(self, outbox: deque[Outgoing | Ack], wake: socket.socket, stopping: threading.Event) -> str:
@@ -113,6 +122,18 @@ class Connection:
             return faults.of_hang_up(self._network_error, self._settings)
         return faults.of_loss(self._network_error, self._settings, self._client_id)
 
+    def take_back(self) -> list[Outgoing]:
+        """What was sent and not acknowledged as the connection ended, in its order; it is up to the caller again.
+
+        Nothing while one at QoS 2 is among it: the library finishes its handshake by itself, and sends all of it again.
+        """
+        if any(message.qos == 2 for message in self._in_flight.values()):
+            return []
+        left = list(self._in_flight.values())
+        self._in_flight.clear()
+        self._client = self._make_client()
+        return left
+
     def _run(self, outbox: deque[Outgoing | Ack], wake: socket.socket, stopping: threading.Event) -> None:
         client = self._client
         ready_by_s = time.monotonic() + _READY_TIMEOUT_S
@@ -122,7 +143,7 @@ class Connection:
                 self._send_all(outbox)
             if stopping.is_set():
                 leave_by_s = leave_by_s or time.monotonic() + _FLUSH_S
-                if self._said_farewell() or not self._ready:
+                if self._said_farewell(outbox) or not self._ready:
                     client.disconnect()
                     return
                 if time.monotonic() > leave_by_s:
@@ -143,7 +164,8 @@ class Connection:
         self._trouble = f"{self._settings.host}:{self._settings.port} took the connection but did not answer"
 
     def _send_all(self, outbox: deque[Outgoing | Ack]) -> None:
-        while outbox and len(self._unacknowledged) < _MAX_UNACKNOWLEDGED:
+        """In order: an acknowledgement never overtakes the answer that was sent before it."""
+        while outbox and len(self._in_flight) < self._window and not self._is_choked():
             match outbox.popleft():
                 case Outgoing() as message:
                     self._publish(message)
@@ -151,19 +173,27 @@ class Connection:
                     if connection is self._present:
                         self._client.ack(mid, 1)
 
-    def _publish(self, message: Outgoing) -> int:
+    def _is_choked(self) -> bool:
+        """Whether the network takes nothing more at the moment, or is gone."""
+        return self._client.socket() is None or self._client.want_write()
+
+    def _publish(self, message: Outgoing) -> int | None:
+        length = len(message.topic.encode()) + len(message.payload) + len(message.correlation or b"")
+        if self._most_bytes is not None and length + _PACKET_HEAD_BYTES > self._most_bytes:
+            # The broker would hang up, and again each time that it is sent again.
+            _LOG.error("mqtt: %d bytes for %s are more than the broker takes; dropped", length, message.topic)
+            self._on_delivered(message)
+            return None
         properties = None
         if self._v5 and message.correlation is not None:
             properties = _properties(PacketTypes.PUBLISH, CorrelationData=message.correlation)
         sent = self._client.publish(message.topic, message.payload, message.qos, message.retain, properties)
-        if sent.rc not in (MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_NO_CONN):
-            _LOG.warning("mqtt: a message to %s was not sent (%s)", message.topic, sent.rc.name)
-        elif message.qos:
-            self._unacknowledged.add(sent.mid)
+        if message.qos:
+            self._in_flight[sent.mid] = message  # also when the connection just ends: then it is taken back
         return sent.mid
 
-    def _said_farewell(self) -> bool:
-        if self._farewell_mid is None and self._ready:
+    def _said_farewell(self, outbox: deque[Outgoing | Ack]) -> bool:
+        if self._farewell_mid is None and self._ready and not outbox and not self._is_choked():
             self._farewell_mid = self._publish(self._farewell)
         return self._farewell_done
 
@@ -177,6 +207,7 @@ class Connection:
             manual_ack=True,
         )
         client.connect_timeout = _CONNECT_TIMEOUT_S
+        client.max_inflight_messages_set(0)  # The limit is this class's: what the library held back would be overtaken.
         client.will_set(self._farewell.topic, self._farewell.payload, self._farewell.qos, self._farewell.retain)
         if (context := tls_context(self._settings.tls)) is not None:
             client.tls_set_context(context)
@@ -209,6 +240,10 @@ class Connection:
             self._trouble = faults.of_connack(reason, self._settings, self._client_id)
             return
         self._present = object()
+        self._window = _MAX_IN_FLIGHT_V3
+        if self._v5:
+            self._window = min(_MAX_IN_FLIGHT, getattr(properties, "ReceiveMaximum", _MAX_IN_FLIGHT))
+        self._most_bytes = getattr(properties, "MaximumPacketSize", None)
         self._open = True
         self._on_open()
         if self._drops:
@@ -250,7 +285,8 @@ class Connection:
     def _on_publish(
         self, client: Client, _: object, mid: int, reason: ReasonCode, properties: Properties | None
     ) -> None:
-        self._unacknowledged.discard(mid)
+        if (message := self._in_flight.pop(mid, None)) is not None:
+            self._on_delivered(message)
         if mid == self._farewell_mid:
             self._farewell_done = True
         if reason.is_failure and not self._refusal_logged:

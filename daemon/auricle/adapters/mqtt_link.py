@@ -21,7 +21,9 @@ _LOG = logging.getLogger(__name__)
 _INBOX = RECEIVE_MAXIMUM
 """QoS 0 requests that wait for the event loop; one more is dropped. Those at QoS 1 may fill it twice, and then the
 network is not read: brokers send more than the maximum that they were told, and keep what they cannot send."""
-_OUTBOX = 4096
+_INBOX_BYTES = 32 * 1024 * 1024
+"""Over so much, the same holds as for too many."""
+_OUTBOX = 8192
 """Messages that wait for the network: what all requests that can be in hand have to tell, and more."""
 _FIRST_BACKOFF_S = 0.5
 _STEADY_S = 10.0
@@ -38,7 +40,13 @@ class Listener(Protocol):
     def link_changed(self, ok: bool, detail: str) -> None: ...
 
     def link_unsent(self, messages: Sequence[Outgoing]) -> None:
-        """The connection ended before these were handed to the network."""
+        """A connection ended, and the broker may not have these, the oldest first; retained ones are not among them.
+
+        What is sent from now on is later than they are.
+        """
+
+    def link_delivered(self, kept: int) -> None:
+        """The broker has the message with this number in the ledger."""
 
     def link_overflowed(self) -> None:
         """A request was dropped because too many wait; told once, until none waits any more."""
@@ -68,6 +76,11 @@ class Link:
         self._listener = listener
         self._inbox: deque[Incoming] = deque()
         self._outbox: deque[Outgoing | Ack] = deque()
+        self._closing = threading.Lock()
+        self._returned: list[Outgoing] | None = None
+        """From the end of a connection until the listener has been told of it: what is up to it again."""
+        self._bytes_in = self._bytes_out = 0
+        """Of the inbox, so far: the first is counted by the thread, the other by the event loop."""
         self._arrived = asyncio.Event()
         self._ended = asyncio.Event()
         self._stopping = threading.Event()
@@ -85,6 +98,11 @@ class Link:
     @property
     def ready(self) -> bool:
         return self._ready
+
+    @property
+    def congested(self) -> bool:
+        """Whether the network takes less than there is to send: no time to begin more."""
+        return len(self._outbox) > _OUTBOX // 2
 
     def start(self) -> None:
         """Returns at once; the first connection is made in the background."""
@@ -111,9 +129,13 @@ class Link:
 
     def send(self, message: Outgoing) -> bool:
         """Hand `message` to the network; False, and it is lost, while there is no connection or no room."""
-        if not self._open or len(self._outbox) >= _OUTBOX:
-            return False
-        self._outbox.append(message)
+        with self._closing:
+            if self._returned is not None:
+                self._returned.append(message)
+                return True
+            if not self._open or len(self._outbox) >= _OUTBOX:
+                return False
+            self._outbox.append(message)
         self._wake()
         return True
 
@@ -131,11 +153,18 @@ class Link:
             # The thread may have put one in before the clear.
             if not self._inbox:
                 await self._arrived.wait()
-        return self._inbox.popleft()
+        message = self._inbox.popleft()
+        self._bytes_out += len(message.payload)
+        return message
 
     def _wake(self) -> None:
         with suppress(OSError):
             self._wake_write.send(b"\0")
+
+    def _hand_back(self) -> None:
+        with self._closing:
+            messages, self._returned = self._returned or [], None
+        self._listener.link_unsent([message for message in messages if not message.retain])
 
     # From here on everything runs on the thread.
 
@@ -171,7 +200,8 @@ class Link:
                     on_open=self._on_open,
                     on_ready=self._on_ready,
                     on_message=self._on_message,
-                    has_room=lambda: len(self._inbox) < 2 * _INBOX,
+                    on_delivered=self._on_delivered,
+                    has_room=lambda: len(self._inbox) < 2 * _INBOX and not self._is_heavy(),
                     on_refused=lambda detail: self._report(False, detail),
                 )
             return self._connection.serve(self._outbox, self._wake_read, self._stopping)
@@ -184,11 +214,15 @@ class Link:
             _LOG.exception("mqtt: unexpected")
             return f"the connection failed unexpectedly ({type(error).__name__}: {error})"
         finally:
-            self._open = self._ready = False
-            unsent = [message for message in self._outbox if isinstance(message, Outgoing) and not message.retain]
-            self._outbox.clear()
-            if unsent:
-                self._tell(self._listener.link_unsent, unsent)
+            in_flight = self._connection.take_back() if self._connection is not None else []
+            with self._closing:
+                was_open, self._open, self._ready = self._open, False, False
+                if was_open or in_flight:
+                    left = [*in_flight, *(message for message in self._outbox if isinstance(message, Outgoing))]
+                    self._returned = [*(self._returned or []), *left]
+                self._outbox.clear()
+            if was_open or in_flight:
+                self._tell(self._hand_back)
 
     def _fall_back(self) -> bool:
         """Choose the protocol version of the next attempt; True when that attempt is to be made at once.
@@ -218,15 +252,23 @@ class Link:
 
     def _on_message(self, message: Incoming) -> None:
         waiting = len(self._inbox)
-        if waiting >= _INBOX and not message.qos:
+        if not message.qos and (waiting >= _INBOX or self._is_heavy()):
             if not self._overflowing:
                 self._overflowing = True
                 _LOG.warning("mqtt: more requests come than can be taken; dropping")
                 self._tell(self._listener.link_overflowed)
             return
+        self._bytes_in += len(message.payload)
         self._inbox.append(message)
         if waiting == 0:
             self._tell(self._arrived.set)
+
+    def _is_heavy(self) -> bool:
+        return self._bytes_in - self._bytes_out >= _INBOX_BYTES
+
+    def _on_delivered(self, message: Outgoing) -> None:
+        if message.kept is not None:
+            self._tell(self._listener.link_delivered, message.kept)
 
     def _report(self, ok: bool, detail: str) -> None:
         if self._reported != (ok, detail):

@@ -30,6 +30,10 @@ class Outgoing:
     retain: bool = False
     correlation: bytes | None = None
     """Goes along with MQTT 5 only."""
+    lasting: bool = False
+    """Whether it is kept on disk while the broker is away, and sent when it is back."""
+    kept: int | None = None
+    """Its number in the ledger, if it is there until the broker has it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,10 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from auricle.adapters import payloads, requests
 from auricle.adapters.assistant import Assistant
@@ -34,16 +36,14 @@ _LOOK_S = 0.1
 _MEMBERS = 256
 
 
-class Member(msgspec.Struct, frozen=True, kw_only=True):
+class Member(payloads.Payload, frozen=True, kw_only=True):
     """`<prefix>/pool/members/<client id>`, retained."""
 
-    online: bool
-    site: str = ""
-    in_hand: int = 0
-    """Requests that are being done or were read."""
-    done: int = 0
-    """Since the member started."""
-    engines: object = None
+    online: Annotated[bool, Meta(description="false: the last will, or the farewell")]
+    site: Annotated[str, Meta(description="the member's `site.id`")] = ""
+    in_hand: Annotated[int, Meta(description="requests that are being done or were read")] = 0
+    done: Annotated[int, Meta(description="requests since the member started")] = 0
+    engines: Annotated[object, Meta(description="as in `T/info`")] = None
 
 
 class Pool:
@@ -95,6 +95,9 @@ class Pool:
 
     def link_unsent(self, messages: Sequence[Outgoing]) -> None:
         """Their requests were not acknowledged, and come again."""
+
+    def link_delivered(self, kept: int) -> None:
+        """Nothing is kept here."""
 
     def link_overflowed(self) -> None:
         _LOG.warning("mqtt pool: more comes than can be taken")

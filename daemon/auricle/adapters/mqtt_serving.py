@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 import msgspec
@@ -22,6 +23,10 @@ from auricle.model.speech import SpeechRequest
 _LOG = logging.getLogger(__name__)
 _MAX_OPEN = 1280
 """Requests in hand; more than the speech queue can hold."""
+_MAX_OPEN_BYTES = 64 * 1024 * 1024
+"""Of requests in hand: a flood of recordings must not fill the memory."""
+_MAX_ANSWERED = 256
+_CONGESTED_S = 0.02
 _LONGEST_WAIT_S = 7 * 24 * 3600.0
 """For the end of a speech: the longest `expires_s`."""
 _LONGEST_TURN_S = 300.0
@@ -49,13 +54,13 @@ class Requests:
         assistant: Assistant,
         prefix: str,
         root: str,
-        keep: Callable[[Outgoing], bool] = lambda message: False,
+        send: Callable[[Outgoing], bool] = lambda message: False,
         *,
         say_per_minute: int = 0,
     ) -> None:
-        """root: `T`, the site's own topic below `prefix`. keep: takes an answer that cannot be sent now."""
+        """root: `T`, the site's own topic below `prefix`. send: takes an answer, and keeps it if it must wait."""
         self._assistant = assistant
-        self._keep = keep
+        self._send_out = send
         self._rate = RateLimit(say_per_minute)
         self._root = root
         self._link: Link | None = None
@@ -79,6 +84,11 @@ class Requests:
         """Who else takes the messages of a topic, which are no requests of ours."""
         self._turns: dict[str, _OpenTurn] = {}
         self._open: set[asyncio.Task[None]] = set()
+        self._open_bytes = 0
+        self._in_hand: dict[str, Incoming] = {}
+        """By name, as it came last: a message that comes again while it is being done is not begun again."""
+        self._answered: dict[str, None] = {}
+        """Names of those that were done last, in case they come again because their acknowledgement was lost."""
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -91,6 +101,9 @@ class Requests:
             self._wait_again(ticket, origin)
         try:
             while True:
+                if link.congested:
+                    await asyncio.sleep(_CONGESTED_S)
+                    continue
                 self._begin(await link.take(), link)
                 await asyncio.sleep(0)
         finally:
@@ -117,14 +130,23 @@ class Requests:
                     # This adapter's top: what one message runs into ends with it.
                     _LOG.exception("mqtt: a message on %s failed", incoming.topic)
             link.ack(incoming)
-        elif len(self._open) >= _MAX_OPEN and incoming.topic in self._lasting:
-            self._refuse(incoming, QueueFull(f"{_MAX_OPEN} requests are in hand; try again later"), None)
+        elif incoming.topic in self._lasting and self._is_full(len(incoming.payload)):
+            self._refuse(incoming, QueueFull(f"{len(self._open)} requests are in hand; try again later"), None)
             link.ack(incoming)
         else:
             # Tasks begin in the order in which they are made: what was asked first is queued first.
             task = asyncio.create_task(_run(serve(incoming)), name=f"mqtt {incoming.topic}")
             self._open.add(task)
-            task.add_done_callback(self._open.discard)
+            self._open_bytes += len(incoming.payload)
+            task.add_done_callback(partial(self._ended, len(incoming.payload)))
+
+    def _is_full(self, length: int) -> bool:
+        """One is always taken, however large."""
+        return len(self._open) >= _MAX_OPEN or 0 < self._open_bytes > _MAX_OPEN_BYTES - length
+
+    def _ended(self, length: int, task: "asyncio.Task[None]") -> None:
+        self._open.discard(task)
+        self._open_bytes -= length
 
     def _route(
         self,
@@ -139,7 +161,10 @@ class Requests:
 
         async def serve(incoming: Incoming) -> None:
             id: str | None = None
-            acknowledged = False
+            acknowledged = answered = False
+            name = _name_of(incoming) if do is not None and incoming.qos else ""
+            if name and self._is_repeated(name, incoming):
+                return
             try:
                 if not incoming.retain:
                     self._check_response_topic(incoming.response_topic)
@@ -152,7 +177,7 @@ class Requests:
                         answer = await answering
                     elif do is not None:
                         answer = await do(request, incoming)
-                    self._answer(incoming, answer, getattr(answer, "id", None) or id)
+                    answered = self._answer(incoming, answer, getattr(answer, "id", None) or id)
                 elif incoming.payload:
                     raise BadRequest(
                         "retain: a retained request would be done again at every start; publish it without retain, "
@@ -165,10 +190,27 @@ class Requests:
                 # This adapter's top: whatever a request runs into ends with the request.
                 _LOG.exception("mqtt: a request on %s failed", incoming.topic)
                 self._refuse(incoming, AuricleError(f"the request failed ({type(error).__name__})"), id)
+            finally:
+                incoming = self._in_hand.pop(name, incoming)
             if not acknowledged:
                 self._ack(incoming)
+            if name and answered:
+                self._answered[name] = None
+                if len(self._answered) > _MAX_ANSWERED:
+                    del self._answered[next(iter(self._answered))]
 
         return serve
+
+    def _is_repeated(self, name: str, incoming: Incoming) -> bool:
+        """Whether it is being done, or was done and only its acknowledgement was lost; then it is acknowledged."""
+        if incoming.again and name in self._in_hand:
+            self._in_hand[name] = incoming
+        elif incoming.again and name in self._answered:
+            self._ack(incoming)
+        else:
+            self._in_hand[name] = incoming
+            return False
+        return True
 
     async def _accept(self, request: SpeechRequest, incoming: Incoming) -> Awaitable[payloads.Answer]:
         """Safe on disk when it returns; a message that comes again is the request that it was the first time."""
@@ -272,14 +314,14 @@ class Requests:
         self._assistant.set_voice(voice)
         return payloads.SetAnswer(value=voice)
 
-    def _answer(self, incoming: Incoming, answer: payloads.Answer, id: str | None) -> None:
+    def _answer(self, incoming: Incoming, answer: payloads.Answer, id: str | None) -> bool:
         """To the response topic; without one to `T/response/<id>`, where the request is one that has an answer."""
         topic = incoming.response_topic
         if topic is None:
             if incoming.topic not in self._lasting:
-                return
+                return True
             topic = f"{self._root}/response/{id}"
-        self._send(topic, answer, incoming.correlation)
+        return self._send(topic, answer, incoming.correlation)
 
     def _refuse(self, incoming: Incoming, error: AuricleError, id: str | None) -> None:
         """One error event; who waits at a response topic reads the same there."""
@@ -290,10 +332,12 @@ class Requests:
         if incoming.response_topic is not None and not self._is_ours(incoming.response_topic):
             self._send(incoming.response_topic, payloads.error_of(event), incoming.correlation)
 
-    def _send(self, topic: str, payload: payloads.Answer | payloads.Payload, correlation: bytes | None) -> None:
-        message = Outgoing(topic, payloads.to_json(payload), correlation=correlation)
-        if self._link is not None and not self._link.send(message) and not self._keep(message):
+    def _send(self, topic: str, payload: payloads.Answer | payloads.Payload, correlation: bytes | None) -> bool:
+        """False if it is lost."""
+        sent = self._send_out(Outgoing(topic, payloads.to_json(payload), correlation=correlation, lasting=True))
+        if not sent:
             _LOG.warning("mqtt: an answer was lost, since the broker is away")
+        return sent
 
     def _ack(self, incoming: Incoming) -> None:
         if self._link is not None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Annotated
 
 import msgspec
 
@@ -32,149 +33,163 @@ class Payload(msgspec.Struct, frozen=True, kw_only=True):
     """One JSON object as it is sent; times are RFC 3339 in UTC."""
 
 
+def _is(what: str) -> msgspec.Meta:
+    """What a field is, for `docs/mqtt.md` and the JSON Schema, which are generated."""
+    return msgspec.Meta(description=what)
+
+
+_Turn = Annotated[
+    str, _is("the id of one exchange, from the wake word to the end of the reply; the same in all its events")
+]
+_Id = Annotated[str, _is("the request's")]
+_Text = Annotated[str, _is("what was heard")]
+_At = Annotated[datetime, _is("when that was")]
+_Language = Annotated[str | None, _is('such as `"en"`; null where the engine gives none')]
+_Confidence = Annotated[float | None, _is("0 to 1; null where the engine gives none")]
+_AudioS = Annotated[float, _is("the length of the sound in seconds")]
+_Slots = Annotated[dict[str, object], _is("the words of the intent, by name")]
+_HandledBy = Annotated[str, _is("the plugin; empty when there was none")]
+_Reply = Annotated[str, _is("what is answered; may be empty")]
+
+
 class State(Payload, frozen=True, kw_only=True):
     """`T/state`, retained."""
 
-    state: str
-    """`idle`, `listening`, `transcribing`, `thinking`, `speaking`, `muted` or `degraded`."""
-    since: datetime
-    detail: str
+    state: Annotated[str, _is("`idle`, `listening`, `transcribing`, `thinking`, `speaking`, `muted` or `degraded`")]
+    since: Annotated[datetime, _is("when it began")]
+    detail: Annotated[str, _is("what is wrong, in a sentence; else empty")]
 
 
 class Wake(Payload, frozen=True, kw_only=True):
     """`T/wake`."""
 
-    turn: str
-    wake_word: str
-    score: float
-    sample: int
-    at: datetime
+    turn: _Turn
+    wake_word: Annotated[str, _is("its model's name")]
+    score: Annotated[float, _is("0 to 1")]
+    sample: Annotated[int, _is("where the word ended, in the sound heard: 16,000 a second")]
+    at: _At
 
 
 class Partial(Payload, frozen=True, kw_only=True):
     """`T/partial`."""
 
-    turn: str
-    text: str
+    turn: _Turn
+    text: Annotated[str, _is("what was heard so far")]
 
 
 class TranscriptHeard(Payload, frozen=True, kw_only=True):
     """`T/transcript`."""
 
-    turn: str
-    text: str
-    language: str | None
-    confidence: float | None
-    wake_word: str | None
-    audio_s: float
-    first_sample: int
-    last_sample: int
-    latency_ms: float
-    at: datetime
+    turn: _Turn
+    text: _Text
+    language: _Language
+    confidence: _Confidence
+    wake_word: Annotated[str | None, _is("null when none began the turn")]
+    audio_s: _AudioS
+    first_sample: Annotated[int, _is("where the command's speech began, as `sample`")]
+    last_sample: Annotated[int, _is("the last one of speech")]
+    latency_ms: Annotated[float, _is("from the arrival of the last sample of speech to the transcript")]
+    at: _At
 
 
 class IntentFound(Payload, frozen=True, kw_only=True):
     """`T/intent`."""
 
-    turn: str
-    name: str | None
-    slots: dict[str, object]
-    text: str
-    handled_by: str
-    reply: str
+    turn: _Turn
+    name: Annotated[str | None, _is("the intent; null when nothing was understood")]
+    slots: _Slots
+    text: _Text
+    handled_by: _HandledBy
+    reply: _Reply
 
 
 class Speech(Payload, frozen=True, kw_only=True):
     """`T/speech`."""
 
-    id: str
-    status: str
-    """A `SpeechStatus`."""
-    text: str
-    at: datetime
-    reason: str | None
+    id: Annotated[str, _is("the request's, or the turn's of a reply")]
+    status: Annotated[str, _is("`queued`, `started`, then one of `finished`, `cancelled`, `expired` and `failed`")]
+    text: Annotated[str, _is("what is said")]
+    at: _At
+    reason: Annotated[str | None, _is("why it was not said to its end, or null")]
 
 
 class Timer(Payload, frozen=True, kw_only=True):
     """`T/timer`."""
 
-    id: str
-    name: str
-    status: str
-    """`started`, `cancelled` or `finished`."""
-    remaining_s: float
-    at: datetime
+    id: Annotated[str, _is("the timer's or alarm's")]
+    name: Annotated[str, _is("as it was given; may be empty")]
+    status: Annotated[str, _is("`started`, `cancelled` or `finished`")]
+    remaining_s: Annotated[float, _is("seconds until it rings")]
+    at: _At
 
 
 class Quality(Payload, frozen=True, kw_only=True):
     """`T/quality`: how the microphone sounds, when that changes."""
 
-    finding: str
-    """`dead`, `clipping`, `too_quiet`, `dc_offset`, or `good` again."""
-    detail: str
-    rms_dbfs: float
-    peak_dbfs: float
-    at: datetime
+    finding: Annotated[str, _is("`dead`, `clipping`, `too_quiet`, `dc_offset`, or `good` again")]
+    detail: Annotated[str, _is("the same in a sentence, with what to do")]
+    rms_dbfs: Annotated[float, _is("mean level in dB of full scale")]
+    peak_dbfs: Annotated[float, _is("peak in dB of full scale")]
+    at: _At
 
 
 class Error(Payload, frozen=True, kw_only=True):
     """`T/error`, and the answer to a refused request."""
 
-    code: str
-    message: str
-    at: datetime
-    id: str | None
+    code: Annotated[str, _is("a short stable word: `bad_request`, `queue_full`, `rate_limited`, `muted`, …")]
+    message: Annotated[str, _is("a sentence; for a bad request it begins with the field and says what fits")]
+    at: _At
+    id: Annotated[str | None, _is("the request's, where it has one")]
 
 
 class SpeechAnswer(Payload, frozen=True, kw_only=True):
     """The answer to `T/say`, once the speech has ended."""
 
-    id: str
-    status: str
-    """`finished`, `cancelled`, `expired` or `failed`."""
-    reason: str | None
+    id: _Id
+    status: Annotated[str, _is("`finished`, `cancelled`, `expired` or `failed`")]
+    reason: Annotated[str | None, _is("why it was not said to its end, or null")]
 
 
 class ReplyAnswer(Payload, frozen=True, kw_only=True):
     """The answer to `T/ask`."""
 
-    id: str
-    intent: str | None
-    slots: dict[str, object]
-    reply: str
-    handled_by: str
+    id: _Id
+    intent: Annotated[str | None, _is("null when nothing was understood")]
+    slots: _Slots
+    reply: _Reply
+    handled_by: _HandledBy
 
 
 class ListenAnswer(Payload, frozen=True, kw_only=True):
-    """The answer to `T/listen`, once the turn has ended; `text` is null when no words were heard."""
+    """The answer to `T/listen`, once the turn has ended."""
 
-    id: str
-    outcome: str
-    text: str | None
+    id: _Id
+    outcome: Annotated[str, _is("`answered`, `not_understood`, `nothing_heard`, `cancelled` or `failed`")]
+    text: Annotated[str | None, _is("what was heard; null when no words were")]
 
 
 class StopAnswer(Payload, frozen=True, kw_only=True):
-    """The answer to `T/stop`: how many speeches were cancelled."""
+    """The answer to `T/stop`."""
 
-    id: str | None
-    cancelled: int
+    id: Annotated[str | None, _is("the request's; null where all was silenced")]
+    cancelled: Annotated[int, _is("how many speeches ended")]
 
 
 class TranscriptAnswer(Payload, frozen=True, kw_only=True):
     """The answer to `T/transcribe`."""
 
-    id: str
-    text: str
-    language: str | None
-    confidence: float | None
-    audio_s: float
-    latency_ms: float
+    id: _Id
+    text: _Text
+    language: _Language
+    confidence: _Confidence
+    audio_s: _AudioS
+    latency_ms: Annotated[float, _is("from the request to the answer")]
 
 
 class SetAnswer(Payload, frozen=True, kw_only=True):
-    """The answer to `T/mute/set`, `T/volume/set` and `T/voice/set`: what holds now."""
+    """The answer to `T/mute/set`, `T/volume/set` and `T/voice/set`."""
 
-    value: str | int
+    value: Annotated[str | int, _is("what holds now")]
 
 
 Answer = SpeechAnswer | ReplyAnswer | ListenAnswer | StopAnswer | SetAnswer | TranscriptAnswer | bytes

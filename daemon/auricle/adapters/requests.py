@@ -25,9 +25,15 @@ _ID_FITS = "1 to 128 of the characters A-Z a-z 0-9 _ . : -"
 _LANGUAGE_FITS = 'a language code such as "en" or "de-AT"'
 
 _Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT_CHARACTERS, description=_TEXT_FITS)]
+_Flag = Annotated[bool, Meta(description="true or false")]
+_Voice = Annotated[str, Meta(min_length=1, max_length=_MAX_NAME_CHARACTERS, description="the name of a voice")] | None
 _Id = Annotated[str, Meta(pattern=_ID.pattern, description=_ID_FITS)] | None
 _Language = Annotated[str, Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z]{2,4})?\Z", description=_LANGUAGE_FITS)] | None
-_Flag = Annotated[bool, Meta(description="true or false")]
+
+
+def _means(what: str) -> Meta:
+    """What a field does, for `docs/mqtt.md`, where what fits does not say it."""
+    return Meta(extra={"means": what})
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -37,47 +43,59 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class Say(Request, frozen=True, kw_only=True):
     """`T/say` and `<prefix>/all/say`."""
 
-    text: _Text
-    id: _Id = None
-    voice: (
-        Annotated[str, Meta(min_length=1, max_length=_MAX_NAME_CHARACTERS, description="the name of a voice")] | None
-    ) = None
-    language: _Language = None
+    text: Annotated[_Text, _means("what is said")]
+    id: Annotated[_Id, _means("names the request; one is made up")] = None
+    voice: Annotated[_Voice, _means("one of those in `T/info`; else the site's")] = None
+    language: Annotated[_Language, _means("else the voice's own")] = None
     priority: Annotated[
-        Literal["low", "normal", "high", "alarm"], Meta(description='"low", "normal", "high" or "alarm"')
+        Literal["low", "normal", "high", "alarm"],
+        Meta(description='"low", "normal", "high" or "alarm"'),
+        _means("an alarm interrupts, the others wait"),
     ] = "normal"
-    interrupt: _Flag = False
-    speed: Annotated[float, Meta(ge=0.5, le=2, description="a number from 0.5 to 2; 1 is usual")] | None = None
-    pitch: Annotated[float, Meta(ge=-12, le=12, description="a number of semitones from -12 to 12")] | None = None
-    volume: Annotated[int, Meta(ge=0, le=100, description="a whole number from 0 to 100")] | None = None
-    chime: _Flag = False
-    expires_s: (
+    interrupt: Annotated[_Flag, _means("cuts what is being said, whatever its priority")] = False
+    speed: Annotated[
+        Annotated[float, Meta(ge=0.5, le=2, description="a number from 0.5 to 2; 1 is usual")] | None,
+        _means("else as configured"),
+    ] = None
+    pitch: Annotated[
+        Annotated[float, Meta(ge=-12, le=12, description="a number of semitones from -12 to 12")] | None,
+        _means("else as configured"),
+    ] = None
+    volume: Annotated[
+        Annotated[int, Meta(ge=0, le=100, description="a whole number from 0 to 100")] | None,
+        _means("else the site's"),
+    ] = None
+    chime: Annotated[_Flag, _means("sounds the attention chime first")] = False
+    expires_s: Annotated[
         Annotated[float, Meta(gt=0, le=604_800, description="a number of seconds above 0, at most 604800 (a week)")]
-        | None
-    ) = None
-    engine: Annotated[dict[str, Any], Meta(description="an object of the engine's own parameters")] = {}
+        | None,
+        _means("not begun within that time, it is not said"),
+    ] = None
+    engine: Annotated[
+        dict[str, Any], Meta(description="an object of the engine's own parameters"), _means("for that engine alone")
+    ] = {}
 
 
 class Ask(Request, frozen=True, kw_only=True):
     """`T/ask`."""
 
-    text: _Text
-    id: _Id = None
-    language: _Language = None
-    speak: _Flag = False
+    text: Annotated[_Text, _means("the command")]
+    id: Annotated[_Id, _means("names the request; one is made up")] = None
+    language: Annotated[_Language, _means("else the site's")] = None
+    speak: Annotated[_Flag, _means("speaks the reply too")] = False
 
 
 class Listen(Request, frozen=True, kw_only=True):
     """`T/listen`; an empty payload is one without fields."""
 
-    id: _Id = None
-    say: _Text | None = None
+    id: Annotated[_Id, _means("the turn gets it; one is made up")] = None
+    say: Annotated[_Text | None, _means("said first")] = None
 
 
 class Stop(Request, frozen=True, kw_only=True):
     """`T/stop`; without `id` everything is silenced."""
 
-    id: _Id = None
+    id: Annotated[_Id, _means("that speech only")] = None
 
 
 class Transcribe(Request, frozen=True, kw_only=True):
@@ -237,8 +255,8 @@ def _usable_id(fields: Mapping[str, object]) -> str | None:
 
 
 def _fits(hint: Any) -> str:
-    annotated = hint if hasattr(hint, "__metadata__") else get_args(hint)[0]
-    return str(annotated.__metadata__[0].description)
+    described = (meta.description for meta in getattr(hint, "__metadata__", ()) if meta.description)
+    return next(described, None) or _fits(get_args(hint)[0])
 
 
 def _meant(name: str, known: tuple[str, ...]) -> str:
