@@ -35,6 +35,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     import asyncio
+    import contextlib
     import sys
     import tempfile
 
@@ -42,6 +43,7 @@ def run(args: argparse.Namespace) -> int:
 
     from auricle.cli import figures
     from auricle.cli.common import load, print_json, print_table
+    from auricle.cli.figures.places import in_own_places
     from auricle.logs import set_up
     from auricle.model.errors import BadRequest
 
@@ -55,7 +57,10 @@ def run(args: argparse.Namespace) -> int:
     set_up("error")
     measured: list[Figure] = []
     console = Console(file=sys.stderr)
-    with tempfile.TemporaryDirectory(prefix="auricle-bench-") as folder, console.status("measuring") as status:
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="auricle-bench-"))
+        status = stack.enter_context(console.status("measuring"))
+        stack.enter_context(in_own_places(Path(folder)))
         plan = figures.Plan(Path(folder), args.rounds, args.seconds, args.recordings, args.noise)
         for bench in figures.benches(loaded, plan, args.only or figures.USUAL):
             if args.microphone or not bench.needs_microphone:

@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 import msgspec
 
+from auricle.cli.figures.places import own_places
 from auricle.config import LoadedConfig
 from auricle.engines.fleet import Fleet
 from auricle.model.audio import INBOUND_RATE_HZ, OUTBOUND_RATE_HZ, AudioFrame
@@ -39,10 +40,7 @@ async def child(
     events.unlink(missing_ok=True)
     overrides = {
         "AURICLE__AUDIO__OUTPUT__DEVICE": "null",
-        "XDG_STATE_HOME": str(folder / "state"),
-        "STATE_DIRECTORY": str(folder / "state"),
-        "CACHE_DIRECTORY": str(folder / "cache"),
-    }
+    } | own_places(folder)
     if sound is not None:
         overrides |= {"AURICLE__AUDIO__INPUT__DEVICE": f"file:{sound}", "AURICLE__AUDIO__INPUT__PACE": "real"}
     if loaded.path is not None:
