@@ -44,6 +44,10 @@ async def _no_plugins(name: str, enabled: bool) -> None:
     raise PluginError(f"there is no plugin {name}")
 
 
+async def _no_sentences(name: str) -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class AskResult:
     id: str
@@ -87,6 +91,7 @@ class Assistant:
         self._wake_on = True
         self._describe: Callable[[], dict[str, object]] = dict
         self._set_plugin: Callable[[str, bool], Awaitable[None]] = _no_plugins
+        self._renew_sentences: Callable[[str], Awaitable[None]] = _no_sentences
 
     def attach(
         self,
@@ -94,9 +99,11 @@ class Assistant:
         ears: Ears,
         describe: Callable[[], dict[str, object]],
         set_plugin: Callable[[str, bool], Awaitable[None]] = _no_plugins,
+        renew_sentences: Callable[[str], Awaitable[None]] = _no_sentences,
     ) -> None:
         """Called once, by the composition root, when the pipeline stands."""
         self._set_plugin = set_plugin
+        self._renew_sentences = renew_sentences
         self._conversation = conversation
         self._ears = ears
         self._describe = describe
@@ -202,6 +209,10 @@ class Assistant:
         dialogue, language = self._house.dialogue, turn.language or self._house.language
         wanted = known_intent(dialogue.dispatcher.sentences(language), plugin, intent, slots)
         return await dialogue.act(wanted, turn, language)
+
+    async def renew_sentences(self, plugin: str) -> None:
+        """Ask a plugin for its sentences anew. Raises PluginError."""
+        await self._renew_sentences(plugin)
 
     async def listen(self, *, id: str | None = None, say: str | None = None) -> str:
         """Open the microphone as if the wake word had been heard, after saying `say`; return the turn's id.

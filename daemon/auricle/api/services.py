@@ -129,6 +129,10 @@ class Assistant(Protocol):
         """
         ...
 
+    async def renew_sentences(self) -> None:
+        """Ask `auricle_sentences` of the plugin anew, since it answers something else now. Not where it is isolated."""
+        ...
+
     async def listen(self, *, say: str | None = None) -> str:
         """Open the microphone for one turn, after saying `say`; return the turn's id. Raises AuricleError if muted."""
         ...
@@ -198,6 +202,9 @@ class NoAssistant:
 
     async def perform(self, plugin: str, intent: str, slots: Mapping[str, object], turn: Turn) -> Reply:
         self._refuse("act")
+
+    async def renew_sentences(self) -> None:
+        return None
 
     async def listen(self, *, say: str | None = None) -> str:
         self._refuse("listen")

@@ -192,7 +192,7 @@ class Daemon:
             dialogue=dialogue,
             speech=make_speech(self.config, self.assistant, self.fleet, self.speaker, self._kept_speech()),
         )
-        self.assistant.attach(conversation, self.ears, self._describe, self._set_plugin)
+        self.assistant.attach(conversation, self.ears, self._describe, self._set_plugin, self._renew_sentences)
         self.host.attach(self.assistant, self.topics)
         await self.host.startup()
         self._stack.push_async_callback(self.host.shutdown)
@@ -307,12 +307,20 @@ class Daemon:
     async def renew_plugin(self, name: str, act: Callable[[], Awaitable[None]], enabled: bool) -> None:
         """Do something to a plugin; its sentences are others then. Raises PluginError."""
         await act()
+        await self._use_sentences()
+        detail = "enabled" if enabled else "disabled"
+        self._tell(ComponentChanged(component=f"plugin {name}", ok=enabled, detail=detail, essential=False))
+
+    async def _renew_sentences(self, name: str) -> None:
+        """A plugin has others now. Raises PluginError."""
+        await self.host.renew_sentences(name)
+        await self._use_sentences()
+
+    async def _use_sentences(self) -> None:
         if (dialogue := self.assistant.dialogue) is not None:
             language = self.config.site.language
             dialogue.dispatcher.renew({language: self.host.sentences(language)})
             await asyncio.to_thread(dialogue.dispatcher.prepare)
-        detail = "enabled" if enabled else "disabled"
-        self._tell(ComponentChanged(component=f"plugin {name}", ok=enabled, detail=detail, essential=False))
 
     def _beside(self, work: Coroutine[None, None, None], name: str) -> None:
         """Run `work` until the daemon stops; its failure is told and is not the daemon's end."""

@@ -180,6 +180,12 @@ class PluginHost:
         plugin.lane.close()
         plugin.state, plugin.detail = PluginState.DISABLED, detail
 
+    async def renew_sentences(self, name: str) -> None:
+        """Ask a plugin for its sentences anew. Raises PluginError; the old ones stay then."""
+        plugin = self._known(name)
+        if plugin.active and "auricle_sentences" in plugin.hooks:
+            plugin.sentences = checks.sentences(await self._call(plugin, "auricle_sentences", self._timeout_s))
+
     async def configure(self, name: str, options: dict[str, Any]) -> None:
         """Start a plugin anew with another `[plugins.NAME]`, if it runs. Raises PluginError."""
         plugin = self._known(name)

@@ -127,6 +127,10 @@ class PluginAssistant:
             raise BadRequest(f"{intent} is the plugin's own: it would ask itself", field="intent")
         return await self._there(self._house.perform(plugin, intent, slots, turn))
 
+    async def renew_sentences(self) -> None:
+        if self.running:
+            await self._there(self._house.renew_sentences(self._name))
+
     async def listen(self, *, say: str | None = None) -> str:
         return await self._there(self._house.listen(say=say))
 

@@ -153,17 +153,20 @@ class Dispatcher:
 
     def _recognizer(self, language: str | None) -> "Recognizer":
         known = self._known(language)
-        if known not in self._built:
+        built = self._built  # `renew` puts another in its place, maybe while this one is being filled
+        if known not in built:
             from auricle.pipeline.recognition import Recognizer  # 12 MB that `--help` need not load
 
-            self._built[known] = Recognizer(
+            built[known] = Recognizer(
                 known,
                 self._sentences.get(known, {}),
                 near_miss=self._near_miss,
                 by_sound=self._by_sound,
                 on_fault=self._on_fault,
             )
-        return self._built[known]
+            if built is not self._built:
+                built[known].close()
+        return built[known]
 
     def _known(self, language: str | None) -> str:
         for code in (language or self._language, (language or self._language).split("-")[0]):

@@ -171,8 +171,13 @@ class Harness:
         )
         dialogue = self.house.dialogue = Dialogue(self._dispatcher, language=self._language, now=self.now)
         self._respond = dialogue.respond
+        self.house.renew = self._renew
         self.host.attach(self.house, ScriptedTopics(self.house))
         await self.host.startup()
+
+    async def _renew(self, plugin: str) -> None:
+        await self.host.renew_sentences(plugin)
+        self._dispatcher.renew({self._language: self.host.sentences(self._language)})
 
     def _tell_soon(self, event: Event) -> None:
         task = asyncio.create_task(self.host.event(event))

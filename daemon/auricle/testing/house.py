@@ -1,7 +1,7 @@
 """A daemon without sound for tests of plugins: what is said is kept, and the clocks are the test's."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -24,6 +24,10 @@ class ScriptedAnswer:
     slots: Mapping[str, object]
     reply: str
     handled_by: str
+
+
+async def _nothing(plugin: str) -> None:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,8 @@ class ScriptedHouse:
         self.subscribed: dict[str, Callable[[bytes], None]] = {}
         self.asked: list[str] = []
         self.answer = ScriptedAnswer(None, {}, "Done.", "")
+        self.renew: Callable[[str], Awaitable[None]] = _nothing
+        """Asks a plugin for its sentences anew; the harness gives it."""
         self.dialogue: Dialogue | None = None
         """What performs intents by name; the harness gives it."""
         self.speech_s = 0.05
@@ -94,6 +100,9 @@ class ScriptedHouse:
         language = turn.language or "en"
         wanted = known_intent(self._talking.dispatcher.sentences(language), plugin, intent, slots)
         return await self._talking.act(wanted, turn, language)
+
+    async def renew_sentences(self, plugin: str) -> None:
+        await self.renew(plugin)
 
     async def listen(self, *, say: str | None = None) -> str:
         if self.status.muted:

@@ -101,6 +101,9 @@ class RemoteHouse:
         payload = msgspec.msgpack.encode((plugin, intent, slots, turn))
         return msgspec.msgpack.decode(await self.wish("perform", Wish(payload=payload)), type=Reply)
 
+    async def renew_sentences(self, plugin: str) -> None:
+        raise PluginError("a plugin in a process of its own has the sentences that it began with")
+
     async def listen(self, *, say: str | None = None) -> str:
         return msgspec.msgpack.decode(await self.wish("listen", Wish(text=say or "")), type=str)
 
