@@ -51,12 +51,16 @@ def house(machine: Machine, speak: Speak) -> None:
 def install(machine: Machine, config: str = CONFIG, drop_in: str = "") -> None:
     """What a user types, and the configuration."""
     machine.run(sys.executable, "-m", "auricle", "service", "install")
-    (machine.folder / "config.toml").write_text(config)
-    machine.run("install", "-m", "640", "-g", "auricle", f"{SHARED}/config.toml", "/etc/auricle/config.toml")
+    configure(machine, config)
     steady = "".join(f"Environment={name}={text}\n" for name, text in STEADY_ENV.items())
     (machine.folder / "test.conf").write_text(f"[Service]\n{steady}Environment=OMP_NUM_THREADS=1\n{drop_in}")
     machine.run("install", "-D", "-m", "644", f"{SHARED}/test.conf", f"/etc/systemd/system/{UNIT}.d/test.conf")
     machine.run("systemctl", "daemon-reload")
+
+
+def configure(machine: Machine, config: str) -> None:
+    (machine.folder / "config.toml").write_text(config)
+    machine.run("install", "-m", "640", "-g", "auricle", f"{SHARED}/config.toml", "/etc/auricle/config.toml")
 
 
 def pid(machine: Machine) -> int:
@@ -146,6 +150,24 @@ def test_the_unit_is_active_when_it_listens_and_hears_under_full_hardening(den: 
     stopped_s = den.until("the watchdog", lambda: restarts(den) == 2 and listens(den))
     print(f"stopped: listening again after {stopped_s:.1f} s")
     assert "watchdog" in den.journal(f"--unit={UNIT}").lower()
+
+    kept = pid(den)
+    wrong = CONFIG.replace("silence_s = 0.4", "silence_s = 0.9") + "[wake]\nwords = [{ model = 'hey_nobody' }]\n"
+    for text, words in ((wrong, "hey_nobody"), (CONFIG + "[tts]\nspeeed = 2\n", "speeed")):
+        configure(den, text)
+        den.run("systemctl", "reload", UNIT)
+        den.until(words, lambda words=words: words in den.journal(f"--unit={UNIT}"))  # type: ignore[misc]
+    journal = den.journal(f"--unit={UNIT}")
+    assert journal.count("not reloaded, the old settings stay") == 2
+    assert "reloaded /etc" not in journal
+    before_turns = heard(den)
+    den.until("a turn after a wrong reload", lambda: heard(den) > before_turns)
+    configure(den, CONFIG.replace("silence_s = 0.4", "silence_s = 0.5"))
+    den.run("systemctl", "reload", UNIT)
+    den.until(
+        "reloaded", lambda: "reloaded /etc/auricle/config.toml: listen.silence_s" in den.journal(f"--unit={UNIT}")
+    )
+    assert (pid(den), den.state(UNIT)) == (kept, "active")
 
     last = den.processes(UNIT)
     began = time.monotonic()

@@ -43,8 +43,11 @@ class DbusAdapter:
         version: str,
         reload: Callable[[], Awaitable[None]],
         on_change: Callable[[ComponentChanged], None],
+        sound: Callable[[], dict[str, object]] = dict,
     ) -> None:
         """reload: reads the configuration anew, or raises ConfigError. on_change: told from any thread.
+
+        sound: levels and wake scores of the last seconds, for `Describe`.
 
         Raises ConfigError for an address that is none.
         """
@@ -53,6 +56,7 @@ class DbusAdapter:
         self._version = version
         self._reload = reload
         self._on_change = on_change
+        self._sound = sound
         self._bus = choose_bus(settings.bus, os.environ)
         if self._bus is not None:
             _check(self._bus.address, settings.bus)
@@ -226,6 +230,7 @@ class DbusAdapter:
             "voice": status.voice,
             "bus": self.where,
             **self._overview.told(),
+            "sound": self._sound(),
         }
         return text(msgspec.json.encode(told, enc_hook=str).decode())
 

@@ -44,6 +44,7 @@ from auricle.model.turn import utc_now
 from auricle.notify import tell_systemd
 from auricle.pipeline.capture import Capture
 from auricle.pipeline.ears import Ears
+from auricle.pipeline.meter import Meter
 from auricle.pipeline.overheard import Overheard
 from auricle.pipeline.playback import open_speaker
 from auricle.pipeline.rehearsal import canned, rehearse
@@ -112,6 +113,7 @@ class Daemon:
             live=LiveSettings(self).prepares(),
             done=self._reloaded,
         )
+        self._meter = Meter()
         self._dbus = DbusAdapter(
             self.assistant,
             config.dbus,
@@ -119,6 +121,7 @@ class Daemon:
             version=__version__,
             reload=self.reload,
             on_change=self._tell,
+            sound=self._meter.told,
         )
         self._systemd = Systemd(self.bus, lambda: self.assistant.status, [word.model for word in config.wake.words])
         self.capture = Capture(config.audio.input, on_change=self._tell, on_quality=self._tell)
@@ -147,6 +150,7 @@ class Daemon:
             on_wake=self.assistant.wake,
             on_end=self.sound_ended.set,
             on_fault=self.assistant.fault,
+            meter=self._meter,
         )
 
     async def __aenter__(self) -> "Daemon":

@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("the daemon, in the foreground", "auricle.cli.run"),
     "demo": ("one spoken command through the whole pipeline, from a file to a file", "auricle.cli.demo"),
     "status": ("the running daemon at a glance", "auricle.cli.status"),
+    "monitor": ("the running daemon, live: level, wake scores, state, turns", "auricle.cli.monitor"),
     "say": ("speaks through the running daemon", "auricle.cli.say"),
     "ask": ("a typed command: prints the reply", "auricle.cli.ask"),
     "listen": ("opens the microphone for one turn, prints the transcript", "auricle.cli.listen"),

@@ -25,14 +25,14 @@ def run(args: argparse.Namespace) -> int:
 
 def lines(told: Told) -> Iterator[str]:
     """What a person reads, from what `Describe` tells."""
-    yield _headline(told)
+    yield headline(told)
     yield f"  site        {told['site']}, Auricle {told['version']}, on the {told['bus']}"
-    parts = _table(told.get("parts"))
+    parts = table(told.get("parts"))
     for name in ("microphone", "speaker"):
         if name in parts:
             yield f"  {name:<11} {_part(parts[name])}"
-    engines = {str(engine.get("name")) for engine in _rows(told.get("engines"))}
-    for engine in _rows(told.get("engines")):
+    engines = {str(engine.get("name")) for engine in rows(told.get("engines"))}
+    for engine in rows(told.get("engines")):
         detail = f": {engine['detail']}" if engine.get("detail") else ""
         yield f"  engine      {engine.get('name')} ({engine.get('kind')}) {engine.get('state')}{detail}"
     yield f"  broker      {_part(parts['broker']) if 'broker' in parts else 'none: [mqtt] host is not set'}"
@@ -41,17 +41,18 @@ def lines(told: Told) -> Iterator[str]:
             yield f"  {name:<11} {_part(part)}"
     voice = told.get("voice") or "the engine's default"
     yield f"  volume      {told.get('volume')} %, voice {voice}"
-    if turns := _rows(told.get("turns")):
+    if turns := rows(told.get("turns")):
         yield "last turns"
         for turn in turns:
-            yield from _turn(turn)
-    if troubled := [plugin for plugin in _rows(told.get("plugins")) if plugin.get("state") not in _WELL]:
+            yield from turn_lines(turn)
+    if troubled := [plugin for plugin in rows(told.get("plugins")) if plugin.get("state") not in _WELL]:
         yield "plugins in trouble"
         for plugin in troubled:
             yield f"  {plugin.get('name')}: {plugin.get('state')}: {plugin.get('detail')}"
 
 
-def _headline(told: Told) -> str:
+def headline(told: Told) -> str:
+    """Whether it listens, or why not."""
     state, words = told.get("state"), told.get("wake_words")
     if told.get("muted") and state in ("idle", "muted"):
         return "not listening: muted (auricle mute off)"
@@ -63,12 +64,13 @@ def _headline(told: Told) -> str:
     return f"listening for {' or '.join(names)}" if names else "listening when asked to: no wake word is configured"
 
 
-def _turn(turn: Told) -> Iterator[str]:
+def turn_lines(turn: Told) -> Iterator[str]:
+    """One of `turns`: what was said and answered, and how long each stage took."""
     at = _local_time(str(turn.get("at")))
     said = f'"{turn["text"]}"' if turn.get("text") else "nothing heard"
     reply = f' → "{turn["reply"]}"' if turn.get("reply") else ""
     yield f"  {at}  {said}{reply} ({turn.get('outcome') or turn.get('intent') or 'not understood'})"
-    stages = _table(turn.get("stages_ms"))
+    stages = table(turn.get("stages_ms"))
     if stages:
         yield "            " + ", ".join(f"{name} {value:.0f} ms" for name, value in stages.items())
 
@@ -86,7 +88,7 @@ def _local_time(at: str) -> str:
         return at
 
 
-def _table(value: object) -> dict[str, dict[str, object]]:
+def table(value: object) -> dict[str, dict[str, object]]:
     return value if isinstance(value, dict) else {}
 
 
@@ -94,5 +96,5 @@ def _list(value: object) -> Sequence[object]:
     return value if isinstance(value, list) else []
 
 
-def _rows(value: object) -> list[dict[str, object]]:
+def rows(value: object) -> list[dict[str, object]]:
     return [row for row in _list(value) if isinstance(row, dict)]

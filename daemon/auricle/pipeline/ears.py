@@ -10,6 +10,7 @@ from typing import Protocol
 
 from auricle.api import AudioFrame, AuricleError, VadEngine
 from auricle.model.audio import INBOUND_RATE_HZ, SAMPLE_BYTES
+from auricle.pipeline.meter import Meter
 from auricle.pipeline.wake import WakeDetector, WakeHit
 
 _LOG = logging.getLogger(__name__)
@@ -109,6 +110,7 @@ class Ears:
         on_wake: Callable[[WakeHit], None],
         on_end: Callable[[], None],
         on_fault: Callable[[AuricleError], None],
+        meter: Meter | None = None,
     ) -> None:
         self._source = source
         self._detector = detector
@@ -117,6 +119,7 @@ class Ears:
         self._on_wake = on_wake
         self._on_end = on_end
         self._on_fault = on_fault
+        self._meter = meter
         self._ring: deque[AudioFrame] = deque()
         self._ring_samples = 0
         self._tap: Tap | None = None
@@ -201,6 +204,8 @@ class Ears:
             return True
         self._remember(frame)
         hit = self._detector.feed(frame)
+        if self._meter is not None:
+            self._meter.feed(frame, self._detector.scores)
         if hit is not None:
             self._tell(hit)
         if (tap := self._tap) is not None and not tap.closed:
