@@ -28,6 +28,7 @@ pytest_plugins = [
     "support.message_bus",
     "support.golden",
     "support.systemd",
+    "support.tiny_chatterbox",
 ]
 
 

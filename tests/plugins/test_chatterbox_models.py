@@ -2,7 +2,6 @@
 
 import math
 import re
-import sys
 from contextlib import aclosing
 from pathlib import Path
 
@@ -14,15 +13,13 @@ from auricle.api import BadRequest, EngineUnavailable, SynthesisRequest
 from auricle.engines.fleet import Fleet
 from auricle.engines.proxy import WyomingTts
 from auricle_chatterbox import ChatterboxConfig
-from support.tiny_chatterbox import TinyChatterbox, prepare, spec
+from support.tiny_chatterbox import TinyChatterbox, spec
 from support.voice_clips import RATE_HZ, voice_like, write
 
 
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> TinyChatterbox:
-    if sys.version_info[:2] != (3, 11):
-        pytest.skip("Chatterbox's environment is for Python 3.11; its tests run where the daemon's Python is that")
-    return prepare(tmp_path_factory.mktemp("chatterbox"))
+@pytest.fixture
+def tiny(tiny_chatterbox: TinyChatterbox) -> TinyChatterbox:
+    return tiny_chatterbox
 
 
 real = [pytest.mark.slow, pytest.mark.models, pytest.mark.timeout(900)]

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pytest
+
 from auricle.api import EngineSpec
 from auricle.engines import environments, installer
 from auricle.engines.supervisor import Worker
@@ -45,6 +47,13 @@ class TinyChatterbox:
     def run(self, folder: Path, code: str, *arguments: str) -> object:
         """Run Python code in the environment; return the JSON that it prints last."""
         return run_inside(self.state_dir, folder, code, *arguments)
+
+
+@pytest.fixture(scope="session")
+def tiny_chatterbox(tmp_path_factory: pytest.TempPathFactory) -> TinyChatterbox:
+    if sys.version_info[:2] != (3, 11):
+        pytest.skip("Chatterbox's environment is for Python 3.11; its tests run where the daemon's Python is that")
+    return prepare(tmp_path_factory.mktemp("chatterbox"))
 
 
 def spec() -> EngineSpec:

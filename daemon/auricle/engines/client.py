@@ -96,6 +96,8 @@ def _told(event: Event) -> AuricleError:
     text, code = event.data.get("text"), event.data.get("code")
     message = text[:500] if isinstance(text, str) and text else "the server told of an error and not of which"
     if code == BadRequest.code:
-        return BadRequest(message)
+        extras = event.data.get(EXTRAS)
+        field = extras.get("field") if isinstance(extras, dict) else None
+        return BadRequest(message, field=field[:64] if isinstance(field, str) else None)
     kind = _KINDS.get(code, EngineError) if isinstance(code, str) else EngineError
     return kind(message, code=code[:64] if isinstance(code, str) and code else None)

@@ -258,7 +258,8 @@ def _frame(event: Event, position: int) -> AudioFrame:
 
 def _synthesize(request: SynthesisRequest, voice: str | None) -> Event:
     chosen = SynthesizeVoice(name=voice, language=request.language) if voice or request.language else None
-    event = Synthesize(text=request.text, voice=chosen).event()
+    text = request.text.encode("utf-8", "ignore").decode()  # half a surrogate pair cannot be sent, nor spoken
+    event = Synthesize(text=text, voice=chosen).event()
     extras: dict[str, object] = {"speed": request.speed}
     if request.language:
         extras["language"] = request.language

@@ -29,7 +29,7 @@ from auricle.engines.meter import Meter
 from auricle.engines.thread import EngineThread, Pieces
 from auricle.engines.utterance import Utterance
 from auricle.engines.wire import Limits
-from auricle.model.audio import SAMPLE_BYTES, AudioFrame
+from auricle.model.audio import OUTBOUND_RATE_HZ, SAMPLE_BYTES, AudioFrame
 from auricle.model.engine_faults import engine_fault
 from auricle.model.errors import AuricleError, BadRequest, EngineError, QueueFull, WireError
 from auricle.model.intent import Transcript
@@ -310,7 +310,10 @@ class _Connection:
                         await self._send(_chunk(pcm, rate_hz, position))
                         position += len(pcm) // SAMPLE_BYTES
                 if not rate_hz:
-                    raise EngineError("the engine gave no sound")
+                    if any(character.isalnum() for character in request.text):
+                        raise EngineError("the engine gave no sound")
+                    rate_hz = OUTBOUND_RATE_HZ
+                    await self._send(self._start_of_speech(rate_hz, request))
                 await self._send(AudioStop(timestamp=position * 1000 // rate_hz).event())
         except Exception as error:
             await self._failed(error)
@@ -373,7 +376,10 @@ class _Connection:
             await self._send_error(error)
 
     async def _send_error(self, error: AuricleError) -> None:
-        await self._send(Error(text=error.message, code=error.code).event())
+        event = Error(text=error.message, code=error.code).event()
+        if isinstance(error, BadRequest) and error.field:
+            event.data[EXTRAS] = {"field": error.field}
+        await self._send(event)
 
     async def _send(self, event: Event) -> None:
         await wire.write_event(self._writer, event, self._limits)
