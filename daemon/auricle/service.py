@@ -44,6 +44,10 @@ async def _no_plugins(name: str, enabled: bool) -> None:
     raise PluginError(f"there is no plugin {name}")
 
 
+async def _no_plugin(name: str) -> None:
+    raise PluginError(f"there is no plugin {name}")
+
+
 async def _no_sentences(name: str) -> None:
     return None
 
@@ -92,6 +96,7 @@ class Assistant:
         self._describe: Callable[[], dict[str, object]] = dict
         self._set_plugin: Callable[[str, bool], Awaitable[None]] = _no_plugins
         self._renew_sentences: Callable[[str], Awaitable[None]] = _no_sentences
+        self._reload_plugin: Callable[[str], Awaitable[None]] = _no_plugin
 
     def attach(
         self,
@@ -100,10 +105,12 @@ class Assistant:
         describe: Callable[[], dict[str, object]],
         set_plugin: Callable[[str, bool], Awaitable[None]] = _no_plugins,
         renew_sentences: Callable[[str], Awaitable[None]] = _no_sentences,
+        reload_plugin: Callable[[str], Awaitable[None]] = _no_plugin,
     ) -> None:
         """Called once, by the composition root, when the pipeline stands."""
         self._set_plugin = set_plugin
         self._renew_sentences = renew_sentences
+        self._reload_plugin = reload_plugin
         self._conversation = conversation
         self._ears = ears
         self._describe = describe
@@ -270,6 +277,10 @@ class Assistant:
         """Empty is the engine's default; kept over restarts."""
         self._store.save("voice", voice)
         self.publish(VoiceSet(voice=voice))
+
+    async def reload_plugin(self, name: str) -> None:
+        """Read a plugin's code anew. Raises PluginError if that does not go well; the old one goes on then."""
+        await self._reload_plugin(name)
 
     async def set_plugin(self, name: str, enabled: bool) -> None:
         """Begin or end a plugin while all else goes on, until the next start. Raises PluginError."""

@@ -242,3 +242,14 @@ def test_what_is_written_is_what_a_library_reads(text: str, options: dict[str, o
 
 def test_signatures_are_split() -> None:
     assert split("sa{sv}(is)aasav") == ["s", "a{sv}", "(is)", "aas", "av"]
+
+
+async def test_plugins_are_begun_ended_and_reloaded(message_bus: MessageBus) -> None:
+    async with house(message_bus) as assistant:
+        for action in ("disable", "enable", "reload"):
+            done = await auricle("plugins", action, "clock", bus=message_bus)
+            assert (done.status, done.out) == (0, f"clock is {action.removesuffix('e')}ed\n")
+        assert assistant.plugins == [("clock", False), ("clock", True), ("clock", None)]
+        done = await auricle("plugins", "enable", "clokc", bus=message_bus)
+        assert done.status == 1
+        assert "did you mean clock?" in done.err

@@ -43,6 +43,8 @@ async def test_plugin_is_ended_and_begun_while_the_daemon_runs(
             assert (await daemon.assistant.ask("what day is it")).intent is None
             await daemon.assistant.set_plugin("clock", True)
             assert (await daemon.assistant.ask("what day is it")).handled_by == "clock"
+            await daemon.assistant.reload_plugin("clock")
+            assert (await daemon.assistant.ask("what day is it")).handled_by == "clock"
             with pytest.raises(PluginError, match="did you mean clock"):
                 await daemon.assistant.set_plugin("clokc", True)
 

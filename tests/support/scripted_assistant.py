@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from auricle.bus import EventBus
 from auricle.ledger import Ledger
-from auricle.model.errors import AuricleError, QueueFull
+from auricle.model.errors import AuricleError, PluginError, QueueFull
 from auricle.model.events import (
     Event,
     MuteSet,
@@ -66,7 +66,17 @@ class ScriptedAssistant:
         self.think.set()
         self.ledger: Ledger | None = None
         self.resumed: list[tuple[ScriptedTicket, str]] = []
+        self.plugins: list[tuple[str, bool | None]] = []
+        """What was asked of plugins: enabled, disabled, or none: reloaded."""
         self.description: dict[str, object] = {"version": "1.2.3", "voices": ["amy"]}
+
+    async def set_plugin(self, name: str, enabled: bool) -> None:
+        if name != "clock":
+            raise PluginError(f"there is no plugin {name}; did you mean clock?")
+        self.plugins.append((name, enabled))
+
+    async def reload_plugin(self, name: str) -> None:
+        self.plugins.append((name, None))
 
     def publish(self, event: Event) -> None:
         self.status = reduce(self.status, event)

@@ -172,6 +172,10 @@ class DbusAdapter:
                 await self._assistant.stop(stop.id)
             case "Reload", []:
                 await self._reload()
+            case "SetPlugin", [str(name), bool(enabled)]:
+                await self._assistant.set_plugin(name, enabled)
+            case "ReloadPlugin", [str(name)]:
+                await self._assistant.reload_plugin(name)
             case "Describe", []:
                 return Answer([self._describe()])
             case "Set", [str(name), value]:

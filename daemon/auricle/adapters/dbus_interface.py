@@ -44,6 +44,13 @@ XML = """\
       <arg name="id" type="s" direction="in"/>
     </method>
     <method name="Reload"/>
+    <method name="SetPlugin">
+      <arg name="name" type="s" direction="in"/>
+      <arg name="enabled" type="b" direction="in"/>
+    </method>
+    <method name="ReloadPlugin">
+      <arg name="name" type="s" direction="in"/>
+    </method>
     <method name="Describe">
       <arg name="json" type="s" direction="out"/>
     </method>

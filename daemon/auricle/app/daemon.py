@@ -31,6 +31,7 @@ from auricle.app.plugin_topics import PluginTopics
 from auricle.app.reload import Reloader
 from auricle.app.systemd import Signs, Systemd
 from auricle.app.tracing import Tracer
+from auricle.app.watching import watch
 from auricle.bus import EventBus
 from auricle.config import LoadedConfig, cache_dir, runtime_dir, state_dir
 from auricle.config.later import unused_keys
@@ -196,11 +197,14 @@ class Daemon:
             dialogue=dialogue,
             speech=make_speech(self.config, self.assistant, self.fleet, self.speaker, self._kept_speech()),
         )
-        self.assistant.attach(conversation, self.ears, self._describe, self._set_plugin, self._renew_sentences)
+        plugins = (self._set_plugin, self._renew_sentences, self._reload_plugin)
+        self.assistant.attach(conversation, self.ears, self._describe, *plugins)
         self.host.attach(self.assistant, self.topics)
         await self.host.startup()
         self._stack.push_async_callback(self.host.shutdown)
         self._beside(self._tell_plugins(), "events to plugins")
+        watched = watch(self.host, lambda: self.config.plugins.watch, self.assistant.reload_plugin)
+        self._beside(watched, "plugins under development")
         if self._overheard is not None:
             self._beside(Tracer(self.config, self.bus, self._overheard, traces).run(), "traces")
         self._beside(conversation.speech.run(), "speech")
@@ -307,6 +311,10 @@ class Daemon:
     async def _set_plugin(self, name: str, enabled: bool) -> None:
         """Raises PluginError."""
         await self.renew_plugin(name, lambda: self.host.enable(name) if enabled else self.host.disable(name), enabled)
+
+    async def _reload_plugin(self, name: str) -> None:
+        """Raises PluginError."""
+        await self.renew_plugin(name, lambda: self.host.reload(name), True)
 
     async def renew_plugin(self, name: str, act: Callable[[], Awaitable[None]], enabled: bool) -> None:
         """Do something to a plugin; its sentences are others then. Raises PluginError."""

@@ -65,6 +65,7 @@ class LiveSettings:
             "mqtt": self._broker,
             "mqtt.topic_prefix": None,
             "plugins.disabled": _at_once(self._disabled),
+            "plugins.watch": _at_once(self._watched),
             **{f"plugins.{name}": _at_once(functools.partial(self._plugin, name)) for name in names},
         }
 
@@ -151,6 +152,9 @@ class LiveSettings:
             await daemon.renew_plugin(name, functools.partial(daemon.host.disable, name), False)
         for name in sorted(before - after):
             await daemon.renew_plugin(name, functools.partial(daemon.host.enable, name), True)
+
+    async def _watched(self, config: Config) -> None:
+        self._hold(plugins=msgspec.structs.replace(self._daemon.config.plugins, watch=config.plugins.watch))
 
     async def _plugin(self, name: str, config: Config) -> None:
         host = self._daemon.host

@@ -13,8 +13,18 @@ examples:
   auricle plugins list               every plugin with its state
   auricle plugins info clock         its hooks, sentences, engines and keys
   auricle plugins new dice           a plugin package in ./auricle-dice, whose test passes at once
+  auricle plugins disable clock      end it in the running daemon, until that starts anew
+  auricle plugins reload dice        read its code anew in the running daemon; on an error the old one goes on
   auricle plugins list --json        the same for programs
 """
+
+_LIVE = {
+    "enable": "begin a plugin in the running daemon, until that starts anew",
+    "disable": "end a plugin in the running daemon, until that starts anew",
+    "reload": "read a plugin's code anew in the running daemon",
+}
+_LIVE_S = 90.0
+"""Loading and starting have limits of their own in the daemon."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,6 +32,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     actions.add("list", "every plugin: state, version, package, hooks, and what is wrong with it", json="it")
     info = actions.add("info", "one plugin: its hooks, sentences, engines and keys", json="it")
     info.add_argument("name", metavar="NAME", help="as `auricle plugins list` shows it")
+    for action, line in _LIVE.items():
+        actions.add(action, line).add_argument("name", metavar="NAME", help="as `auricle plugins list` shows it")
     new = actions.add("new", "a package for a plugin of your own: plugin, sentences, test, README")
     new.add_argument("name", metavar="NAME", help="one word in lower case: what the plugin is called")
     new.add_argument(
@@ -36,11 +48,25 @@ def run(args: argparse.Namespace) -> int:
         from auricle.cli.new_plugin import write
 
         return write(args.name, args.into)
+    if args.action in _LIVE:
+        return _live(args)
     config = load(args).config
     host = load_host(config)
     if args.action == "list":
         return _list(host, as_json=args.json)
     return _info(host, args.name, config.site.language, as_json=args.json)
+
+
+def _live(args: argparse.Namespace) -> int:
+    from auricle.cli.daemon_bus import running_daemon
+
+    with running_daemon(args) as daemon:
+        if args.action == "reload":
+            daemon.call("ReloadPlugin", "s", args.name, timeout_s=_LIVE_S)
+        else:
+            daemon.call("SetPlugin", "sb", args.name, args.action == "enable", timeout_s=_LIVE_S)
+    print(f"{args.name} is {args.action}{'d' if args.action.endswith('e') else 'ed'}")
+    return 0
 
 
 def _list(host: "PluginHost", *, as_json: bool) -> int:

@@ -2,13 +2,23 @@
 
 import inspect
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
 import msgspec
 
-from auricle.api import Adapter, Command, EngineSpec, PluginConfig, PluginError, Sentences, hookspecs
+from auricle.api import (
+    Adapter,
+    Command,
+    EngineSpec,
+    Intent,
+    PluginConfig,
+    PluginError,
+    Reply,
+    Sentences,
+    hookspecs,
+)
 
 HOOKS_PROJECT = "auricle"
 """The name that the hook markers were made with."""
@@ -139,3 +149,17 @@ def commands(answer: object) -> Sequence[Command]:
 
 def _shape(answer: object) -> str:
     return "None" if answer is None else f"a {type(answer).__name__}"
+
+
+def sound(answer: Intent | Reply) -> bool:
+    """Whether the fields are what their types promise; dataclasses do not check."""
+    match answer:
+        case Intent():
+            return isinstance(answer.name, str) and bool(answer.name) and isinstance(answer.slots, Mapping)
+        case Reply():
+            return isinstance(answer.text, str) and (answer.stream is None or isinstance(answer.stream, AsyncIterator))
+
+
+def shown(answer: object) -> str:
+    """What kind of thing it is. Not the thing: it may hold the user's words, and its repr is the plugin's code."""
+    return f"a {type(answer).__name__}{' with a wrong field' if isinstance(answer, Intent | Reply) else ''}"

@@ -1,6 +1,7 @@
 """What the host knows of a plugin: where it came from, its state, its calls and its faults."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -11,6 +12,13 @@ from auricle.bus import Subscription
 from auricle.host.breaker import Breaker
 from auricle.host.lane import Lane
 from auricle.host.scheduler import PluginScheduler
+
+_LOG = logging.getLogger("auricle.plugins")
+
+
+def log_fault(name: str, text: str) -> None:
+    """What became of a plugin's fault where nobody else is told."""
+    _LOG.warning("plugin %s: %s", name, text, extra={"AURICLE_PLUGIN": name})
 
 
 class PluginState(StrEnum):
@@ -47,6 +55,8 @@ class Loaded:
     lane: Lane
     version: str = ""
     distribution: str = ""
+    module: str = ""
+    """Where its class is."""
     state: PluginState = PluginState.FAILED
     detail: str = ""
     config_type: type[PluginConfig] | None = None
@@ -73,6 +83,10 @@ class Loaded:
     @property
     def rests(self) -> bool:
         return self.breaker.rests(monotonic())
+
+    def spoken(self, language: str) -> Sentences | None:
+        """Its sentences in a language; `de-AT` falls back to `de`."""
+        return self.sentences.get(language) or self.sentences.get(language.split("-")[0])
 
     def status(self) -> PluginStatus:
         state, detail = self.state, self.detail

@@ -2,13 +2,15 @@
 
 import functools
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from importlib.metadata import EntryPoint
 from typing import Any
 
 from pluggy import HookImpl, PluginManager
 
-from auricle.api import PluginContext
+from auricle.api import PluginContext, hookspecs
 from auricle.host import checks
+from auricle.host.fresh import unimported
 from auricle.host.loaded import Loaded, PluginState
 
 GROUP = "auricle.plugins"
@@ -50,9 +52,22 @@ def load(
 def unload(plugin: Loaded, manager: PluginManager) -> None:
     """Forget what a plugin brought."""
     plugin.engines, plugin.sentences, plugin.adapters, plugin.commands = (), {}, (), ()
+    unregister(plugin, manager)
+    plugin.instance = None
+
+
+def unregister(plugin: Loaded, manager: PluginManager) -> None:
+    """Ask it no more."""
     if plugin.instance is not None and manager.is_registered(plugin.instance):
         manager.unregister(plugin.instance)
-    plugin.instance = None
+
+
+def beside(fresh: Loaded, load: Callable[[Loaded, PluginManager], None]) -> None:
+    """Load a plugin's code anew while another one stands for it. Raises PluginError; all is as before then."""
+    apart = PluginManager(checks.HOOKS_PROJECT)
+    apart.add_hookspecs(hookspecs)
+    with nullcontext() if fresh.isolated else unimported(fresh.module):
+        load(fresh, apart)
 
 
 def impls(manager: PluginManager, hook: str) -> Mapping[str, HookImpl]:

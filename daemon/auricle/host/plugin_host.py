@@ -4,7 +4,7 @@ import asyncio
 import functools
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
 from time import monotonic
@@ -28,10 +28,11 @@ from auricle.api import (
     hookspecs,
 )
 from auricle.host import checks, loading
+from auricle.host.fresh import Seen, seen
 from auricle.host.isolated.process import AWAY
 from auricle.host.isolated.proxy import GRACE_S, isolated_plugin
 from auricle.host.lane import Lane
-from auricle.host.loaded import Loaded, PluginState, PluginStatus
+from auricle.host.loaded import Loaded, PluginState, PluginStatus, log_fault
 from auricle.host.running import Runner
 from auricle.host.scheduler import PluginScheduler
 from auricle.host.services import Broker, Desk, PluginAssistant
@@ -47,10 +48,6 @@ Answer = TypeVar("Answer", Intent, Reply)
 _LOG = logging.getLogger("auricle.plugins")
 
 
-def _log_fault(name: str, text: str) -> None:
-    _LOG.warning("plugin %s: %s", name, text, extra={"AURICLE_PLUGIN": name})
-
-
 class PluginHost:
     """All plugins. Belongs to one event loop once `startup` ran; implements `ports.Understanding`."""
 
@@ -62,7 +59,7 @@ class PluginHost:
         context: Callable[[str], PluginContext],
         timeout_s: float,
         load_timeout_s: float = 30.0,
-        on_fault: Callable[[str, str], None] = _log_fault,
+        on_fault: Callable[[str, str], None] = log_fault,
         secret: Callable[[str], str] = lambda name: read_secret(name, os.environ, None),
     ) -> None:
         """options: `[plugins.NAME]` as written. context: makes what a plugin is given, by its name.
@@ -90,7 +87,7 @@ class PluginHost:
             self.add(entry)
         for name, options in self._options.items():
             if name not in self._plugins and options.get("isolated"):  # installed in an environment of its own
-                self._add(name, lambda: None, version="", distribution="")
+                self._add(name, lambda: None)
         for key, names in (("disabled", self._settings.disabled), ("order", self._settings.order)):
             for name in names:
                 if name not in self._plugins:
@@ -99,11 +96,12 @@ class PluginHost:
 
     def add(self, entry: EntryPoint) -> None:
         """Load the plugin of an entry point."""
-        self._add(entry.name, entry.load, version=loading.version(entry), distribution=loading.distribution(entry))
+        named = {"version": loading.version(entry), "distribution": loading.distribution(entry)}
+        self._add(entry.name, entry.load, module=entry.module, **named)
 
     def register(self, name: str, plugin: type) -> None:
         """Load a plugin that no entry point names, as `load` would."""
-        self._add(name, lambda: plugin, version="", distribution="")
+        self._add(name, lambda: plugin)
 
     def attach(self, house: House, broker: Broker) -> None:
         """Give plugins the running daemon; called on its loop, before `startup`."""
@@ -139,14 +137,8 @@ class PluginHost:
 
     def sentences(self, language: str) -> Mapping[str, Sentences]:
         """Plugin to its sentences in `language` (`de-AT` falls back to `de`), in the order of the plugins."""
-        family = language.split("-")[0]
-        return {
-            plugin.name: plugin.sentences[code]
-            for plugin in self._in_order()
-            if plugin.active
-            for code in (language, family)[: 1 if language in plugin.sentences else 2]
-            if code in plugin.sentences
-        }
+        found = {plugin.name: plugin.spoken(language) for plugin in self._in_order() if plugin.active}
+        return {name: own for name, own in found.items() if own is not None}
 
     def all_sentences(self, name: str) -> Mapping[str, Sentences]:
         """A plugin's sentences by language."""
@@ -179,6 +171,42 @@ class PluginHost:
         loading.unload(plugin, self._manager)
         plugin.lane.close()
         plugin.state, plugin.detail = PluginState.DISABLED, detail
+
+    async def reload(self, name: str) -> None:
+        """Read a plugin's code anew and start it in place of the one that runs; its engines stay as they are.
+
+        Raises PluginError if the new one does not load or start: the old one goes on then.
+        """
+        old = self._known(name)
+        fresh = Loaded(name, old.find, self._lane(name), old.version, old.distribution, old.module)
+        if old.isolated:
+            fresh.find, fresh.isolated = functools.partial(self._isolated, fresh), True
+        try:
+            await asyncio.to_thread(loading.beside, fresh, self._load)
+        except PluginError as error:
+            fresh.lane.close()
+            self._fault(old, PluginError(f"not reloaded: {error.message}"))
+            raise
+        await self._replace(old, fresh)
+        if not fresh.active:
+            failure = PluginError(f"not reloaded: {fresh.detail}")
+            await self._replace(fresh, old)
+            self._fault(old, failure)
+            raise failure
+
+    def files(self, name: str) -> Seen:
+        """The files of a plugin's code as they are now. Raises PluginError."""
+        return seen(self._known(name).module)
+
+    async def _replace(self, old: Loaded, fresh: Loaded) -> None:
+        """End one and start the other under its name."""
+        await self._runner.end(old, drain_s=0.5)
+        loading.unregister(old, self._manager)
+        old.lane.close()
+        self._plugins[fresh.name] = fresh
+        if fresh.instance is not None:
+            self._manager.register(fresh.instance, name=fresh.name)
+            await self._start(fresh)
 
     async def renew_sentences(self, name: str) -> None:
         """Ask a plugin for its sentences anew. Raises PluginError; the old ones stay then."""
@@ -240,8 +268,10 @@ class PluginHost:
         for plugin in self._plugins.values():
             await asyncio.to_thread(plugin.lane.close)
 
-    def _add(self, name: str, find: Callable[[], object], *, version: str, distribution: str) -> None:
-        plugin = Loaded(name, find, self._lane(name), version, distribution)
+    def _add(
+        self, name: str, find: Callable[[], object], *, version: str = "", distribution: str = "", module: str = ""
+    ) -> None:
+        plugin = Loaded(name, find, self._lane(name), version, distribution, module)
         if self._options.get(name, {}).get("isolated"):
             plugin.find, plugin.isolated = functools.partial(self._isolated, plugin), True
         if name in self._plugins:
@@ -275,9 +305,7 @@ class PluginHost:
     def _try_load(self, plugin: Loaded) -> None:
         taken = self.engines()
         try:
-            own = self._options.get(plugin.name, {})
-            given = {} if plugin.isolated else {key: own[key] for key in own if key not in PROCESS_KEYS}
-            loading.load(plugin, self._manager, given, self._plugin_context, self._load_timeout_s, self._secret)
+            self._load(plugin, self._manager)
         except PluginError as error:
             loading.unload(plugin, self._manager)
             plugin.state, plugin.detail = PluginState.FAILED, error.message
@@ -289,6 +317,11 @@ class PluginHost:
                 )
         if not plugin.active or not set(plugin.hooks) - set(checks.SYNC_HOOKS):
             plugin.lane.close()
+
+    def _load(self, plugin: Loaded, manager: PluginManager) -> None:
+        own = self._options.get(plugin.name, {})
+        given = {} if plugin.isolated else {key: own[key] for key in own if key not in PROCESS_KEYS}
+        loading.load(plugin, manager, given, self._plugin_context, self._load_timeout_s, self._secret)
 
     def _plugin_context(self, plugin: Loaded) -> PluginContext:
         """The context; failures to `publish` are faults that are told even where the plugin copes."""
@@ -343,8 +376,8 @@ class PluginHost:
 
     async def _ask(self, plugin: Loaded, hook: str, wanted: type[Answer], **arguments: object) -> Answer | None:
         answer = await self._call(plugin, hook, self._timeout_s, **arguments)
-        if answer is not None and not (isinstance(answer, wanted) and _sound(answer)):
-            raise PluginError(f"{hook} answered with {_shown(answer)}, not with a {wanted.__name__} or None")
+        if answer is not None and not (isinstance(answer, wanted) and checks.sound(answer)):
+            raise PluginError(f"{hook} answered with {checks.shown(answer)}, not with a {wanted.__name__} or None")
         plugin.breaker.succeeded(monotonic())
         return answer if isinstance(answer, wanted) else None
 
@@ -365,17 +398,3 @@ class PluginHost:
         message = f"{error.message}; it failed often and is rested" if rested else error.message
         _LOG.debug("plugin %s: %s", plugin.name, message, exc_info=error)
         self._on_fault(plugin.name, message)
-
-
-def _sound(answer: Intent | Reply) -> bool:
-    """Whether the fields are what their types promise; dataclasses do not check."""
-    match answer:
-        case Intent():
-            return isinstance(answer.name, str) and bool(answer.name) and isinstance(answer.slots, Mapping)
-        case Reply():
-            return isinstance(answer.text, str) and (answer.stream is None or isinstance(answer.stream, AsyncIterator))
-
-
-def _shown(answer: object) -> str:
-    """What kind of thing it is. Not the thing: it may hold the user's words, and its repr is the plugin's code."""
-    return f"a {type(answer).__name__}{' with a wrong field' if isinstance(answer, Intent | Reply) else ''}"

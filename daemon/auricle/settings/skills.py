@@ -35,6 +35,10 @@ class Plugins(Section, frozen=True, kw_only=True):
 
     disabled: Annotated[tuple[str, ...], Meta(description="Plugins that are not loaded.")] = ()
     order: Annotated[tuple[str, ...], Meta(description="Plugins asked first, in this order; the rest by name.")] = ()
+    watch: Annotated[
+        tuple[str, ...],
+        Meta(description="Plugins under development: reloaded when their files change; the old one stays on an error."),
+    ] = ()
 
 
 class PluginProcess(Section, frozen=True, kw_only=True):
