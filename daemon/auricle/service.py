@@ -22,7 +22,8 @@ from auricle.pipeline.dialogue import Dialogue
 from auricle.pipeline.ears import Ears
 from auricle.pipeline.files import inbound_of
 from auricle.pipeline.known import known_intent, known_intents
-from auricle.pipeline.speak import Speech, SpeechResult, SpeechTicket
+from auricle.pipeline.speak import Speech
+from auricle.pipeline.ticket import SpeechResult, SpeechTicket
 from auricle.pipeline.turn import Conversation
 from auricle.pipeline.wake import WakeHit
 from auricle.pipeline.wav import wav_file

@@ -11,7 +11,8 @@ from auricle.model.errors import BadRequest, EngineDied, QueueFull
 from auricle.model.events import ErrorRaised, Event, SpeechChanged
 from auricle.model.speech import Priority, SpeechRequest, SpeechStatus
 from auricle.pipeline.chimes import chime
-from auricle.pipeline.speak import Speech, SpeechResult, VoiceSettings
+from auricle.pipeline.speak import Speech
+from auricle.pipeline.ticket import SpeechResult, VoiceSettings
 from auricle.testing.fakes import RecordingSpeaker, ScriptedTts
 
 

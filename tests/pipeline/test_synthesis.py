@@ -13,8 +13,9 @@ from auricle.model.errors import BadRequest, EngineDied
 from auricle.model.events import Event
 from auricle.model.speech import SpeechRequest, SpeechStatus, SynthesisRequest
 from auricle.pipeline.rehearsal import canned, rehearse
-from auricle.pipeline.speak import Speech, VoiceSettings
+from auricle.pipeline.speak import Speech
 from auricle.pipeline.synthesis import KeptSpeech, is_kept, synthesized
+from auricle.pipeline.ticket import VoiceSettings
 from auricle.ports import TextToSpeech
 from auricle.speech_cache import SpeechCache
 from auricle.testing.fakes import RecordingSpeaker, ScriptedTts

@@ -27,7 +27,8 @@ from auricle.pipeline.dialogue import Dialogue
 from auricle.pipeline.dispatch import Dispatcher
 from auricle.pipeline.ears import Ears
 from auricle.pipeline.endpoint import EndpointRule
-from auricle.pipeline.speak import Speech, VoiceSettings
+from auricle.pipeline.speak import Speech
+from auricle.pipeline.ticket import VoiceSettings
 from auricle.pipeline.transcribe import Transcriber
 from auricle.pipeline.turn import Conversation
 from auricle.pipeline.wake import WakeHit

@@ -15,9 +15,10 @@ from auricle.pipeline.dispatch import Dispatcher
 from auricle.pipeline.ears import Ears
 from auricle.pipeline.endpoint import EndpointRule
 from auricle.pipeline.phonetic.rule import SoundRule
-from auricle.pipeline.speak import LONGEST_TEXT, Speech, VoiceSettings
+from auricle.pipeline.speak import LONGEST_TEXT, Speech
 from auricle.pipeline.speculate import SpeculationRule
 from auricle.pipeline.synthesis import KeptSpeech
+from auricle.pipeline.ticket import VoiceSettings
 from auricle.pipeline.transcribe import Transcriber
 from auricle.pipeline.turn import Conversation
 from auricle.pipeline.wake import WakeDetector

@@ -4,8 +4,10 @@ import re
 import textwrap
 
 LONGEST = 220
-_FIRST_CLAUSE = (12, 60)
-"""The first sentence is cut at a clause that begins within these characters, so that sound starts early."""
+FIRST_CLAUSE = (12, 90)
+"""The first sentence is cut at a clause that ends within these characters, so that sound starts early."""
+_SHORT = 60
+"""Characters of a first sentence that is not cut."""
 _ABBREVIATIONS = frozenset(
     ("mr", "mrs", "ms", "dr", "prof", "st", "vs", "etc", "e.g", "i.e", "fig", "approx", "jr", "sr", "inc", "ltd")
 ) | frozenset(("dept", "est", "min", "max", "u.s", "a.m", "p.m", "z.b", "bzw", "ca", "usw", "nr"))
@@ -13,10 +15,19 @@ _END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|\n+|(?<=[。！？])")
 _CLAUSE = re.compile(r"(?<=[,;:–—])\s+")
 
 
-def pieces(text: str, *, longest: int = LONGEST) -> list[str]:
+def pieces(text: str, *, longest: int = LONGEST, short_first: bool = True) -> list[str]:
     """Return the text's sentences in order, none over `longest` characters, nothing lost but white space."""
     sentences = [piece for sentence in _sentences(text) for piece in _fit(sentence, longest)]
-    return _short_first(sentences) if sentences else []
+    return _short_first(sentences) if sentences and short_first else sentences
+
+
+def goes_on(begun: str, following: str) -> bool:
+    """Whether the full stop at the end of `begun` is an abbreviation's, an initial's or an ordinal's."""
+    word = begun.strip().rsplit(None, 1)[-1]
+    if not word.endswith("."):
+        return False
+    stem = word[:-1].lstrip("(\"'").lower()
+    return stem in _ABBREVIATIONS or (len(stem) == 1 and stem.isalpha()) or following.islower()
 
 
 def _sentences(text: str) -> list[str]:
@@ -26,20 +37,11 @@ def _sentences(text: str) -> list[str]:
     for end in _END.finditer(text):
         begun += text[at : end.end()]
         at = end.end()
-        if "\n" in end.group() or not _goes_on(begun, text[at : at + 1]):
+        if "\n" in end.group() or not goes_on(begun, text[at : at + 1]):
             found.append(begun.strip())
             begun = ""
     found.append((begun + text[at:]).strip())
     return [" ".join(sentence.split()) for sentence in found if sentence]
-
-
-def _goes_on(begun: str, following: str) -> bool:
-    """Whether the full stop at the end of `begun` is an abbreviation's, an initial's or an ordinal's."""
-    word = begun.strip().rsplit(None, 1)[-1]
-    if not word.endswith("."):
-        return False
-    stem = word[:-1].lstrip("(\"'").lower()
-    return stem in _ABBREVIATIONS or (len(stem) == 1 and stem.isalpha()) or following.islower()
 
 
 def _fit(sentence: str, longest: int) -> list[str]:
@@ -59,8 +61,8 @@ def _fit(sentence: str, longest: int) -> list[str]:
 
 def _short_first(sentences: list[str]) -> list[str]:
     first = sentences[0]
-    shortest, latest = _FIRST_CLAUSE
-    if len(first) <= latest:
+    shortest, latest = FIRST_CLAUSE
+    if len(first) <= _SHORT:
         return sentences
     for cut in _CLAUSE.finditer(first):
         if shortest <= cut.start() <= latest:

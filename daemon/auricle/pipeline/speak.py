@@ -8,68 +8,22 @@ import time
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from auricle.ledger import Ledger
 from auricle.model.audio import AudioFrame
 from auricle.model.errors import AuricleError, BadRequest, EngineError, QueueFull
 from auricle.model.events import ErrorRaised, Event, SpeechChanged
 from auricle.model.speech import Priority, SpeechRequest, SpeechStatus
+from auricle.pipeline.ahead import Ahead, Pace
 from auricle.pipeline.chimes import chime
 from auricle.pipeline.synthesis import KeptSpeech, is_kept, synthesized
+from auricle.pipeline.ticket import SpeechResult, SpeechTicket, VoiceSettings
 from auricle.ports import Speaker, TextToSpeech
 
 _LOG = logging.getLogger(__name__)
-_FRAMES_AHEAD = 4
-"""Sentences, in practice, that may be ready before they are played."""
 _DONE_IDS = 1024
 LONGEST_TEXT = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class SpeechResult:
-    status: SpeechStatus
-    reason: str | None = None
-
-
-@dataclass(eq=False, slots=True)
-class SpeechTicket:
-    """A request that was accepted; it ends in exactly one final status."""
-
-    request: SpeechRequest
-    deadline: float
-    """`time.monotonic` after which it is not begun."""
-    kept: bool = False
-    """Whether it survives the daemon: when that stops, it does not end."""
-    _result: "asyncio.Future[SpeechResult]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
-
-    @property
-    def id(self) -> str:
-        return self.request.id
-
-    @property
-    def ended(self) -> bool:
-        return self._result.done()
-
-    async def done(self) -> SpeechResult:
-        return await asyncio.shield(self._result)
-
-    def end(self, result: SpeechResult) -> None:
-        if not self._result.done():
-            self._result.set_result(result)
-
-
-@dataclass(frozen=True, slots=True)
-class VoiceSettings:
-    """What a request that names none gets; read at each request, since users change it."""
-
-    voice: Callable[[], str | None]
-    volume: Callable[[], int]
-    speed: float = 1.0
-    pitch: float = 0.0
-    language: str | None = None
-    loudness_lufs: float | None = None
-    """Of all speech; none leaves it as the engine gives it."""
 
 
 class Speech:
@@ -88,6 +42,7 @@ class Speech:
     ) -> None:
         """kept: where finished speech is looked for, and put. ledger: where accepted requests are written down."""
         self._tts = tts
+        self._pace = Pace()
         self._kept = kept
         self._ledger = ledger
         self._accepting: dict[str, asyncio.Task[SpeechTicket]] = {}
@@ -105,15 +60,16 @@ class Speech:
         self._device = asyncio.Lock()
         self._chime: asyncio.Task[None] | None = None
 
-    def submit(self, request: SpeechRequest) -> SpeechTicket:
+    def submit(self, request: SpeechRequest, more: AsyncIterator[str] | None = None) -> SpeechTicket:
         """Queue a request; one whose id was seen lately is the earlier one, and is not said again.
 
-        Raises BadRequest for text that is empty or over 4,096 characters, QueueFull.
+        more: text that follows the request's own, as it is made; spoken from its first clause on. Raises BadRequest for
+        text that is empty or over 4,096 characters, QueueFull.
         """
         if (known := self._tickets.get(request.id)) is not None:
             return known
-        self._check(request)
-        return self._queue_up(request)
+        self._check(request, follows=more is not None)
+        return self._queue_up(request, more=more)
 
     async def accept(self, request: SpeechRequest, origin: str = "", message: str | None = None) -> SpeechTicket:
         """As `submit`, and when it returns the request survives a crash and a restart of the daemon.
@@ -153,8 +109,8 @@ class Speech:
         ticket.end(SpeechResult(ended.status, ended.reason))
         return ticket
 
-    def _check(self, request: SpeechRequest) -> None:
-        if not request.text.strip():
+    def _check(self, request: SpeechRequest, *, follows: bool = False) -> None:
+        if not follows and not request.text.strip():
             raise BadRequest("text: there is nothing to say", field="text", id=request.id)
         if len(request.text) > LONGEST_TEXT:
             raise BadRequest(
@@ -163,9 +119,16 @@ class Speech:
         if (waiting := len(self._queue) + len(self._accepting)) >= self._queue_size:
             raise QueueFull(f"{waiting} requests wait to be spoken already; try again later")
 
-    def _queue_up(self, request: SpeechRequest, *, kept: bool = False, waited_s: float = 0.0) -> SpeechTicket:
+    def _queue_up(
+        self,
+        request: SpeechRequest,
+        *,
+        kept: bool = False,
+        waited_s: float = 0.0,
+        more: AsyncIterator[str] | None = None,
+    ) -> SpeechTicket:
         patience_s = float("inf") if request.expires_s is None else request.expires_s - waited_s
-        ticket = SpeechTicket(request, time.monotonic() + patience_s, kept)
+        ticket = SpeechTicket(request, time.monotonic() + patience_s, kept, more)
         self._tickets[request.id] = ticket
         while len(self._tickets) > _DONE_IDS + self._queue_size and next(iter(self._tickets.values())).ended:
             self._tickets.popitem(last=False)
@@ -315,8 +278,8 @@ class Speech:
 
     async def _say(self, ticket: SpeechTicket) -> None:
         request = ticket.request
-        made: asyncio.Queue[AudioFrame | BaseException | None] = asyncio.Queue(_FRAMES_AHEAD)
-        maker = asyncio.create_task(self._make(request, made), name=f"synthesize {request.id}")
+        made = Ahead()
+        maker = asyncio.create_task(self._make(ticket, made), name=f"synthesize {request.id}")
         volume = self._settings.volume() if request.volume is None else request.volume
         try:
             async with self._device:
@@ -325,9 +288,7 @@ class Speech:
             maker.cancel()
             await asyncio.gather(maker, return_exceptions=True)
 
-    async def _played(
-        self, ticket: SpeechTicket, made: "asyncio.Queue[AudioFrame | BaseException | None]"
-    ) -> AsyncIterator[AudioFrame]:
+    async def _played(self, ticket: SpeechTicket, made: Ahead) -> AsyncIterator[AudioFrame]:
         started = False
         begun = self._ledger.begin(ticket.id) if ticket.kept and self._ledger is not None else None
         while (frame := await made.get()) is not None:
@@ -340,20 +301,34 @@ class Speech:
                 self._tell(ticket, SpeechStatus.STARTED)
             yield frame
 
-    async def _make(self, request: SpeechRequest, made: "asyncio.Queue[AudioFrame | BaseException | None]") -> None:
+    async def _make(self, ticket: SpeechTicket, made: Ahead) -> None:
         try:
-            if request.chime:
+            if ticket.request.chime:
                 await made.put(chime("attention"))
-            async with aclosing(self._synthesized(request)) as frames:
+            follows = ticket.more is not None
+            sound = self._synthesized(ticket.request, ticket.more, *((ticket.making,) if follows else ()))
+            async with aclosing(sound) as frames:
                 async for frame in frames:
                     await made.put(frame)
             await made.put(None)
         except Exception as error:  # handed to the player's side, where it ends the request
             await made.put(error)
 
-    def _synthesized(self, request: SpeechRequest) -> AsyncGenerator[AudioFrame, None]:
-        filled = self._filled(request)
-        return synthesized(filled, self._tts, loudness_lufs=self._settings.loudness_lufs, kept=self._kept)
+    def _synthesized(
+        self,
+        request: SpeechRequest,
+        more: AsyncIterator[str] | None = None,
+        making: Callable[[str], None] = lambda text: None,
+    ) -> AsyncGenerator[AudioFrame, None]:
+        return synthesized(
+            self._filled(request),
+            self._tts,
+            loudness_lufs=self._settings.loudness_lufs,
+            kept=self._kept,
+            more=more,
+            making=making,
+            pace=self._pace,
+        )
 
     def _filled(self, request: SpeechRequest) -> SpeechRequest:
         """With the site's settings where it names none."""
@@ -389,7 +364,7 @@ class Speech:
 
     def _tell(self, ticket: SpeechTicket, status: SpeechStatus, reason: str | None = None) -> None:
         request = ticket.request
-        self._publish(SpeechChanged(id=request.id, status=status, text=request.text, reason=reason, turn=request.turn))
+        self._publish(SpeechChanged(id=request.id, status=status, text=ticket.text, reason=reason, turn=request.turn))
 
 
 async def _frames_of(frame: AudioFrame) -> AsyncIterator[AudioFrame]:

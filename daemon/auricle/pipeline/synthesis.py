@@ -1,13 +1,16 @@
 """Text to outbound audio, sentence by sentence: from the cache, or made by an engine, shaped and kept."""
 
 import asyncio
+import time
 import unicodedata
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
-from auricle.model.audio import OUTBOUND_RATE_HZ, AudioFrame
+from auricle.model.audio import OUTBOUND_RATE_HZ, SAMPLE_BYTES, AudioFrame
 from auricle.model.speech import SpeechRequest, SynthesisRequest
+from auricle.pipeline.ahead import Lead, Pace
+from auricle.pipeline.cutting import Cutter
 from auricle.pipeline.pieces import pieces
 from auricle.pipeline.rate import Resampler
 from auricle.pipeline.shaping import Shape, Shaper
@@ -38,18 +41,35 @@ async def synthesized(
     *,
     loudness_lufs: float | None = None,
     kept: KeptSpeech | None = None,
+    more: AsyncIterator[str] | None = None,
+    making: Callable[[str], None] = lambda text: None,
+    pace: Pace | None = None,
 ) -> AsyncGenerator[AudioFrame, None]:
-    """Yield outbound audio (24 kHz) of a whole text. Raises EngineError, BadRequest.
+    """Yield outbound audio (24 kHz) of a whole text. Raises EngineError, BadRequest, and what `more` raises.
 
-    loudness_lufs: to which each sentence is brought; none leaves it as the engine gives it.
+    loudness_lufs: to which each sentence is brought; none leaves it as the engine gives it. more: text that follows the
+    request's own, as it is made. making: told each piece before it is made. pace: of the engine, where it is known; pieces are so short that the next one is there
+    before the one before was heard.
     """
-    for number, (piece, shape) in enumerate(_pieces(request, loudness_lufs)):
-        if number:
-            yield _PAUSE
-        made = _made(piece, shape, tts) if kept is None else _found_or_made(piece, shape, tts, kept)
-        async with aclosing(made) as frames:
-            async for frame in frames:
-                yield frame
+    lead = Lead(Pace() if pace is None else pace)
+    cutter = Cutter(request.text, more)
+    try:
+        while (cut := await cutter.next(lead)) is not None:
+            making(cut.text)
+            if cut.pause:
+                lead.sound(_PAUSE)
+                yield _PAUSE
+            piece, shape = _piece(cut.text, request, loudness_lufs)
+            made = (
+                _made(piece, shape, tts, lead.pace) if kept is None else _found_or_made(piece, shape, tts, kept, lead)
+            )
+            async with aclosing(made) as frames:
+                async for frame in frames:
+                    lead.sound(frame)
+                    yield frame
+            lead.text(cut.text)
+    finally:
+        await cutter.close()
 
 
 async def is_kept(request: SpeechRequest, kept: KeptSpeech, *, loudness_lufs: float | None = None) -> bool:
@@ -60,17 +80,18 @@ async def is_kept(request: SpeechRequest, kept: KeptSpeech, *, loudness_lufs: fl
 
 def _pieces(request: SpeechRequest, loudness_lufs: float | None) -> Iterator[tuple[SynthesisRequest, Shape]]:
     """Each sentence, and how it is to sound in the end."""
+    return (_piece(text, request, loudness_lufs) for text in pieces(request.text))
+
+
+def _piece(text: str, request: SpeechRequest, loudness_lufs: float | None) -> tuple[SynthesisRequest, Shape]:
     speed = 1.0 if request.speed is None else request.speed
     shape = Shape(speed, request.pitch or 0.0, loudness_lufs)
-    for text in pieces(request.text):
-        yield (
-            SynthesisRequest(text, request.voice, request.language, speed, pitch=shape.pitch, options=request.engine),
-            shape,
-        )
+    asked = SynthesisRequest(text, request.voice, request.language, speed, pitch=shape.pitch, options=request.engine)
+    return asked, shape
 
 
 async def _found_or_made(
-    piece: SynthesisRequest, shape: Shape, tts: TextToSpeech, kept: KeptSpeech
+    piece: SynthesisRequest, shape: Shape, tts: TextToSpeech, kept: KeptSpeech, lead: Lead
 ) -> AsyncGenerator[AudioFrame, None]:
     """A piece that was cut short, failed, or was spoken by another engine than the usual one, is not kept."""
     key = _key(piece, shape, kept)
@@ -81,7 +102,7 @@ async def _found_or_made(
             return
     whole: list[bytes] = []
     usual = True
-    async with aclosing(_made(piece, shape, tts)) as frames:
+    async with aclosing(_made(piece, shape, tts, lead.pace)) as frames:
         async for frame in frames:
             usual = usual and frame.engine == kept.engine
             whole.append(frame.pcm)
@@ -90,19 +111,28 @@ async def _found_or_made(
         await asyncio.to_thread(kept.cache.put, key, b"".join(whole), OUTBOUND_RATE_HZ)
 
 
-async def _made(piece: SynthesisRequest, shape: Shape, tts: TextToSpeech) -> AsyncGenerator[AudioFrame, None]:
+async def _made(
+    piece: SynthesisRequest, shape: Shape, tts: TextToSpeech, pace: Pace
+) -> AsyncGenerator[AudioFrame, None]:
     """One sentence from the engine, in the right pace and pitch, as loud as is wanted, at 24 kHz."""
     stage: Shaper | Resampler | None = None
     engine = ""
+    sound_s = worked_s = 0.0
+    since_s = time.monotonic()
     async with aclosing(tts.synthesize(piece)) as frames, aclosing(_runs(frames, shape)) as runs:
         async for run in runs:
             if stage is None:
                 engine = run.engine
-                pace = min(2.0, max(0.5, shape.speed / run.speed))
-                left = replace(shape, speed=pace, pitch=min(12.0, max(-12.0, shape.pitch - run.pitch)))
+                speed = min(2.0, max(0.5, shape.speed / run.speed))
+                left = replace(shape, speed=speed, pitch=min(12.0, max(-12.0, shape.pitch - run.pitch)))
                 stage = Resampler(run.rate_hz, OUTBOUND_RATE_HZ) if left.neutral else Shaper(left, run.rate_hz)
-            if pcm := await _fed(stage, run.pcm):
+            pcm = await _fed(stage, run.pcm)
+            sound_s += len(pcm) / (OUTBOUND_RATE_HZ * SAMPLE_BYTES)
+            worked_s += time.monotonic() - since_s
+            if pcm:
                 yield AudioFrame(pcm, rate_hz=OUTBOUND_RATE_HZ, engine=engine)
+            since_s = time.monotonic()  # while the frame waited for its listener, the engine may have waited too
+    pace.made(sound_s, worked_s + time.monotonic() - since_s)
     if stage is not None and (pcm := stage.finish()):
         yield AudioFrame(pcm, rate_hz=OUTBOUND_RATE_HZ, engine=engine)
 
