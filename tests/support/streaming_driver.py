@@ -9,6 +9,9 @@ import sys
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 
+import numpy as np
+from soxr import resample
+
 from auricle.api import AudioFrame, SynthesisRequest
 from auricle.model.events import Event, SpeechChanged
 from auricle.model.speech import SpeechRequest
@@ -25,17 +28,24 @@ class SlowPiper:
     def __init__(self, engine: PiperEngine, rtf: float) -> None:
         self._engine = engine
         self._rtf = rtf
-        self.sound_s = 0.0
+        self.sound = b""
+        """All that was made, 24 kHz."""
         self.pieces: list[str] = []
 
     async def synthesize(self, request: SynthesisRequest) -> AsyncGenerator[AudioFrame, None]:
-        self.pieces.append(request.text)
         began = time.monotonic()
+        self.pieces.append(request.text)
         for frame in await asyncio.to_thread(lambda: list(self._engine.synthesize(request))):
             await asyncio.sleep(max(0.0, self._rtf * frame.seconds - (time.monotonic() - began)))
-            self.sound_s += frame.seconds
+            self.sound += resample(np.frombuffer(frame.pcm, np.int16), frame.rate_hz, 24_000).astype(np.int16).tobytes()
             yield frame
             began = time.monotonic()
+
+
+def longest_silence_s(samples: np.ndarray) -> float:
+    """Between the first sound and the last."""
+    loud = np.flatnonzero(np.abs(samples.astype(np.int32)) > 60)
+    return float(np.diff(loud).max()) / 24_000
 
 
 async def main(every_s: float, rtf: float, text: str) -> None:
@@ -71,7 +81,7 @@ async def main(every_s: float, rtf: float, text: str) -> None:
                 "status": result.status.value,
                 "text": ticket.text.split(),
                 "pieces": tts.pieces,
-                "sound_s": tts.sound_s,
+                "silence_s": longest_silence_s(np.frombuffer(tts.sound, np.int16)),
                 "underruns": underruns,
                 **told,
             }

@@ -66,7 +66,8 @@ class Reply:
     expects_answer: Question | None = None
     """What `text` asks: the microphone opens without the wake word once it was said."""
     stream: AsyncIterator[str] | None = field(default=None, compare=False)
-    """What follows `text`, in sentences as they are made: each is spoken while the next one is. Read once."""
+    """What follows `text`, as it is made: sentences, words or parts of words, joined as they are. It is spoken from its
+    first clause on, while the rest still comes. Read once."""
 
 
 class Standing(Enum):

@@ -9,6 +9,7 @@ from auricle.model.speech import SpeechRequest, SpeechStatus
 from auricle.pipeline.cutting import MOST_CHARACTERS, joined
 from auricle.pipeline.speak import Speech
 
+
 async def whole(reply: Reply) -> Reply:
     """The same with all of its text."""
     if reply.stream is None:

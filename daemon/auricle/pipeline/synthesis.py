@@ -48,8 +48,8 @@ async def synthesized(
     """Yield outbound audio (24 kHz) of a whole text. Raises EngineError, BadRequest, and what `more` raises.
 
     loudness_lufs: to which each sentence is brought; none leaves it as the engine gives it. more: text that follows the
-    request's own, as it is made. making: told each piece before it is made. pace: of the engine, where it is known; pieces are so short that the next one is there
-    before the one before was heard.
+    request's own, as it is made. making: told each piece before it is made. pace: of the engine, where it is known; no
+    piece is longer than what can be made before the one before was heard.
     """
     lead = Lead(Pace() if pace is None else pace)
     cutter = Cutter(request.text, more)
