@@ -104,6 +104,8 @@ def make_conversation(
             max_s=config.listen.max_s,
             speech_threshold=config.listen.speech_threshold,
             min_speech_s=config.listen.min_speech_s,
+            background_db=config.listen.background_db,
+            background_s=config.listen.background_s,
         ),
         transcriber=Transcriber(
             fleet.stt,

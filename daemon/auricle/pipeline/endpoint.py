@@ -7,6 +7,7 @@ from enum import Enum
 
 from auricle.model.audio import INBOUND_RATE_HZ, AudioFrame
 from auricle.model.errors import NothingHeard
+from auricle.pipeline.nearness import Nearness, power
 
 _HYSTERESIS = 0.15
 _BRIDGE_S = 0.3
@@ -36,6 +37,14 @@ class EndpointRule:
     """Less speech than this is a noise, not a command."""
     lead_in_s: float = 0.5
     """Sound from before the first voiced sample that goes with the command: soft consonants, room for the engine."""
+    background_db: float = 6.0
+    """Voice so far below the speaker's level is a television's; 0 takes all voice for the speaker's."""
+    background_s: float = 1.0
+    """Nothing but such voice for so long ends a command."""
+
+
+_RECEDED_S = 0.4
+"""Nothing but background for so long: the speaker may be done, as at the beginning of a pause; soft words are less."""
 
 
 class Verdict(Enum):
@@ -62,7 +71,7 @@ class Command:
     end_sample: int
     """The first one that was not listened to any more."""
     reason: str
-    """`silence`, `max_s` or `end_of_audio`."""
+    """`silence`, `background`, `max_s` or `end_of_audio`."""
 
 
 class Segmenter:
@@ -84,7 +93,10 @@ class Segmenter:
         self._patience_ends = first_sample + _samples(rule.patience_s)
         self._voiced = False
         self._voiced_samples = 0
-        self._last_voiced_end = first_sample
+        self._near_samples = 0
+        self._last_voiced_end = self._last_near_end = first_sample
+        self._nearness = Nearness(rule.background_db)
+        self._background = _samples(rule.background_s)
         self._goes_on = 0
         self.verdict = Verdict.WAITING
         self.position = first_sample
@@ -93,11 +105,17 @@ class Segmenter:
         """First sample of what is, or may become, the command."""
         self.reason = ""
 
-    def push(self, samples: int, speech: float) -> Verdict:
-        """Go on by `samples` in which `speech` is the probability of voice; a final verdict stays as it is."""
+    def push(self, samples: int, speech: float, power: float = 1.0) -> Verdict:
+        """Go on by `samples` in which `speech` is the probability of voice; a final verdict stays as it is.
+
+        power: mean square of the samples.
+        """
         if self.verdict.final:
             return self.verdict
         self._voiced = speech >= (self._stay if self._voiced else self._enter)
+        if self._nearness.near(samples, power, voiced=self._voiced):
+            self._near_samples += samples
+            self._last_near_end = self.position + samples
         if self._voiced:
             if self.onset is None:
                 self.onset = self.position
@@ -120,8 +138,14 @@ class Segmenter:
 
     @property
     def quiet(self) -> int:
-        """Samples since the last one of speech."""
-        return self.position - self._last_voiced_end
+        """Samples since the last one of speech; where others speak in the background, somewhat less."""
+        near = self.position - self._last_near_end - _samples(_RECEDED_S) if self.receded else 0
+        return max(self.position - self._last_voiced_end, near)
+
+    @property
+    def receded(self) -> bool:
+        """Nothing but voices in the background is heard."""
+        return self.onset is not None and self._last_voiced_end - self._last_near_end >= _samples(_RECEDED_S)
 
     @property
     def voiced(self) -> int:
@@ -129,9 +153,14 @@ class Segmenter:
         return self._voiced_samples
 
     @property
+    def near(self) -> int:
+        """Those of them that are as loud as the speaker."""
+        return self._near_samples
+
+    @property
     def last_sample(self) -> int:
         """The last one of speech so far."""
-        return self._last_voiced_end - 1
+        return (self._last_near_end if self.receded else self._last_voiced_end) - 1
 
     def finish(self) -> Verdict:
         """There is no more sound; the verdict is final."""
@@ -146,7 +175,8 @@ class Segmenter:
         """Raises RuntimeError unless the verdict is `ENDED`."""
         if self.verdict is not Verdict.ENDED or self.onset is None:
             raise RuntimeError(f"there is no command yet: the endpointer's verdict is {self.verdict.value}")
-        return Command(self.onset, self._last_voiced_end - 1, self.position, self.reason)
+        end = self._last_near_end if self.reason == "background" else self._last_voiced_end
+        return Command(self.onset, end - 1, self.position, self.reason)
 
     def _judge(self) -> Verdict:
         if self.onset is not None:
@@ -158,11 +188,14 @@ class Segmenter:
             if self.verdict is Verdict.SPEAKING:
                 if quiet >= self._silence:
                     return self._end("silence")
+                if self._last_voiced_end - self._last_near_end >= self._background:
+                    return self._end("background")
                 return self._end("max_s") if too_long else Verdict.SPEAKING
             if quiet < self._bridge and not too_long:
                 return Verdict.WAITING
             self.onset = None
-            self._voiced_samples = 0
+            self._voiced_samples = self._near_samples = 0
+            self._nearness.forget()
         return Verdict.NOTHING if self.position >= self._patience_ends else Verdict.WAITING
 
     def _end(self, reason: str) -> Verdict:
@@ -242,7 +275,7 @@ class Hearing(AsyncIterator[AudioFrame]):
         if (lost := frame.first_sample - self._segmenter.position) > 0 and self._segmenter.push(lost, 0.0).final:
             return self._segmenter.verdict
         self._held.append(frame)
-        return self._segmenter.push(frame.samples, frame.speech)
+        return self._segmenter.push(frame.samples, frame.speech, power(frame.pcm))
 
     def _forget(self) -> None:
         """Drop what is older than the lead-in."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from auricle.model.audio import INBOUND_RATE_HZ, AudioFrame
 from auricle.model.errors import EngineError
 from auricle.model.intent import Standing, Transcript
-from auricle.pipeline.endpoint import Hearing
+from auricle.pipeline.endpoint import Command, Hearing, Segmenter
 from auricle.ports import SpeechToText
 
 _LOG = logging.getLogger(__name__)
@@ -22,6 +22,8 @@ _ALLOWANCE = 2.0
 """Attempts that may be in vain before any was of use."""
 _DECAY = 0.98
 """Of what is remembered of the share, at each command: some fifty commands count."""
+_TAIL = 3200
+"""Samples after the last loud one that are the speaker's too: the decay of a word, soft consonants."""
 _GOES_ON = 1600
 """Samples of voice after the pause that show that the speaker went on."""
 
@@ -54,15 +56,23 @@ class SpeculationRule:
 class Attempt:
     """One run of speech to text over what was said up to a pause."""
 
-    def __init__(self, task: "asyncio.Task[tuple[Transcript, Standing]]", last_sample: int, voiced: int) -> None:
+    def __init__(self, task: "asyncio.Task[tuple[Transcript, Standing]]", heard: Segmenter) -> None:
         self.task = task
-        self.last_sample = last_sample
+        self.last_sample = heard.last_sample
         self.judged = False
-        self._voiced = voiced
+        self._receded = heard.receded
+        self._voiced = self._counted(heard)
 
-    def covers(self, voiced: int) -> bool:
-        """Whether the command, with so many samples of voice now, is what it was made of."""
-        return voiced - self._voiced <= _GOES_ON
+    def covers(self, heard: Segmenter) -> bool:
+        """Whether the command is, as far as it is heard now, what it was made of."""
+        return self._counted(heard) - self._voiced <= _GOES_ON
+
+    def is_whole(self, hearing: Hearing) -> bool:
+        """Whether the command that has ended is what it was made of: a soft end is none of the background."""
+        return not self._receded or hearing.command.reason == "background"
+
+    def _counted(self, heard: Segmenter) -> int:
+        return heard.near if self._receded else heard.voiced
 
     async def cancel(self) -> None:
         self.task.cancel()
@@ -109,7 +119,7 @@ class Speculation:
         self._prepared = prepared
         self._budget = Budget()
 
-    async def hear(self, hearing: Hearing, language: str | None) -> "tuple[list[AudioFrame], Attempt | None]":
+    async def hear(self, hearing: Hearing, language: str | None) -> "tuple[Sequence[AudioFrame], Attempt | None]":
         """Return a command's frames, and the attempt that covers them, which may still run; else none.
 
         Raises NothingHeard when nobody spoke.
@@ -136,14 +146,17 @@ class Speculation:
                 frames.append(frame)
                 if (heard := hearing.heard) is None:
                     continue
-                if attempt is not None and not attempt.covers(heard.voiced):
+                if attempt is not None and not attempt.covers(heard):
                     await self._cancel(attempt)
                     attempt, cancelled = None, cancelled + 1
                 pause = self._rule.pause_s * 1.5**cancelled * INBOUND_RATE_HZ
                 if attempt is None and not hearing.verdict.final and heard.quiet >= pause and self._budget.allows:
-                    attempt = self._attempt(frames, heard.last_sample, heard.voiced, language)
+                    attempt = self._attempt(frames, heard, language)
+            if attempt is not None and not attempt.is_whole(hearing):
+                await self._cancel(attempt)
+                attempt = None
             self._budget.used()
-            return frames, attempt
+            return spoken(frames, hearing.command), attempt
         except BaseException:
             if attempt is not None:
                 await attempt.cancel()
@@ -167,10 +180,12 @@ class Speculation:
         self._tell("hit", attempt.last_sample, standing)
         return transcript
 
-    def _attempt(self, frames: Sequence[AudioFrame], last_sample: int, voiced: int, language: str | None) -> Attempt:
-        self._tell("started", last_sample, None)
+    def _attempt(self, frames: Sequence[AudioFrame], heard: Segmenter, language: str | None) -> Attempt:
+        self._tell("started", heard.last_sample, None)
+        if heard.receded:
+            frames = _until(frames, heard.last_sample)
         task = asyncio.create_task(self._understood(tuple(frames), language), name="speculation")
-        return Attempt(task, last_sample, voiced)
+        return Attempt(task, heard)
 
     async def _understood(self, frames: Sequence[AudioFrame], language: str | None) -> tuple[Transcript, Standing]:
         transcript = await self._transcript(frames, language)
@@ -190,13 +205,22 @@ class Speculation:
         if attempt.task.cancelled() or attempt.task.exception() is not None:
             return
         _, standing = attempt.task.result()
-        if (heard := hearing.heard) is not None and attempt.covers(heard.voiced):
+        if (heard := hearing.heard) is not None and attempt.covers(heard):
             hearing.expect(self._rule.silence(standing))
 
     async def _cancel(self, attempt: Attempt) -> None:
         self._budget.cancelled()
         self._tell("cancelled", attempt.last_sample, None)
         await attempt.cancel()
+
+
+def spoken(frames: Sequence[AudioFrame], command: Command) -> Sequence[AudioFrame]:
+    """A command's frames, without what others said after it."""
+    return _until(frames, command.last_sample) if command.reason == "background" else frames
+
+
+def _until(frames: Sequence[AudioFrame], last_sample: int) -> Sequence[AudioFrame]:
+    return [frame for frame in frames if frame.first_sample <= last_sample + _TAIL]
 
 
 async def _next(hearing: Hearing) -> AudioFrame | None:

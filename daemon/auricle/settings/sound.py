@@ -163,6 +163,26 @@ class Listen(Section, frozen=True, kw_only=True):
     min_speech_s: Annotated[
         float, Meta(ge=0, le=2, description="Less speech than this is a noise, not a command.", extra={"unit": "s"})
     ] = 0.2
+    background_db: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=30,
+            description="Voice so far below the speaker's level is a television's and not the command's; 0 takes all "
+            "voice for the speaker's. Less than 6 dB cuts soft words off, much more lets a television through.",
+            extra={"unit": "dB"},
+        ),
+    ] = 6.0
+    background_s: Annotated[
+        float,
+        Meta(
+            ge=0.5,
+            le=5,
+            description="Nothing but such voice for so long ends a command. At 0.8 s two of 120 recorded commands lose "
+            "their soft end, at 1 s none does.",
+            extra={"unit": "s"},
+        ),
+    ] = 1.0
     follow_up_s: Annotated[
         float, Meta(ge=0, le=30, description="Stay open this long after a reply; 0 is off.", extra={"unit": "s"})
     ] = 0.0
