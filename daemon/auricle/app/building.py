@@ -2,9 +2,10 @@
 
 import os
 import time
+from collections.abc import Mapping
 
 from auricle import __version__
-from auricle.api import VadEngine
+from auricle.api import EngineSpec, VadEngine
 from auricle.config import cache_dir
 from auricle.engines.fleet import Fleet
 from auricle.engines.inprocess import make_vad, make_wake
@@ -32,12 +33,23 @@ from auricle.store import SettingsStore
 def make_listeners(config: Config, host: PluginHost) -> tuple[WakeDetector, VadEngine]:
     """The wake word detector and the VAD, not loaded yet."""
     specs, options = host.engines(), config.engines
-    detector = WakeDetector(
+    return make_detector(config, specs, background=not _fast(config)), make_vad(specs, "silero_vad", options)
+
+
+def make_detector(config: Config, specs: Mapping[str, EngineSpec], *, background: bool) -> WakeDetector:
+    """The wake word detector, not loaded yet. background: a second look does not hold up the sound."""
+    look = config.wake.second_look
+    # A second engine is loaded rarely and small: 12 MB with TensorFlow Lite, 260 MB with ONNX.
+    options = dict(config.engines)
+    if look.engine == "openwakeword" and all(word.engine != look.engine for word in config.wake.words):
+        options[look.engine] = {"runtime": "pyopen"} | options.get(look.engine, {})
+    return WakeDetector(
         config.wake.words,
         lambda engine, words: make_wake(specs, engine, words, options),
         refractory_s=config.wake.refractory_s,
+        second=look,
+        background=background,
     )
-    return detector, make_vad(specs, "silero_vad", options)
 
 
 def make_speech(
@@ -127,9 +139,8 @@ def make_conversation(
 
 def _ahead(config: Config) -> SpeculationRule | None:
     """None where frames have to go to the engine as they come: it gives partials, or the sound outruns it anyway."""
-    listen, sound = config.listen, config.audio.input
-    fast = sound.pace == "fast" and (sound.device == "-" or str(sound.device).startswith("file:"))
-    if not listen.speculate or fast or config.engines.get(config.stt.engine, {}).get("partials"):
+    listen = config.listen
+    if not listen.speculate or _fast(config) or config.engines.get(config.stt.engine, {}).get("partials"):
         return None
     return SpeculationRule(
         pause_s=listen.pause_s,
@@ -138,6 +149,12 @@ def _ahead(config: Config) -> SpeculationRule | None:
         open_silence_s=min(listen.open_silence_s, listen.silence_s),
         unfinished_silence_s=listen.unfinished_silence_s,
     )
+
+
+def _fast(config: Config) -> bool:
+    """Whether sound waits for whoever takes it."""
+    sound = config.audio.input
+    return sound.pace == "fast" and (sound.device == "-" or str(sound.device).startswith("file:"))
 
 
 def describe(config: Config, fleet: Fleet, host: PluginHost, voices: list[str]) -> dict[str, object]:

@@ -19,18 +19,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     import sys
 
+    from auricle.app.building import make_detector
     from auricle.cli.common import load, load_host, print_table
-    from auricle.engines.inprocess import make_wake
     from auricle.model.errors import AudioFileError
-    from auricle.pipeline.wake import WakeDetector
 
     config = load(args).config
-    specs = load_host(config).engines()
-    detector = WakeDetector(
-        config.wake.words,
-        lambda engine, words: make_wake(specs, engine, words, config.engines),
-        refractory_s=config.wake.refractory_s,
-    )
+    detector = make_detector(config, load_host(config).engines(), background=False)
     detector.load()
     failed = 0
     rows: list[tuple[str, ...]] = []

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from auricle.config.toml import Place, value_text
-from auricle.settings import Config, Mqtt, WakeWord
+from auricle.settings import Config, Mqtt, SecondLook, WakeWord
 
 Fault = tuple[Place, str]
 
@@ -26,6 +26,7 @@ _ISO_639_1 = frozenset(_CODES.split())
 def crosscheck(config: Config) -> Iterator[Fault]:
     """Yield the faults of a configuration whose keys are right one by one."""
     yield from _wake_words(config.wake.words)
+    yield from _second_look(config.wake.second_look)
     if not is_language(config.site.language):
         yield _language(("site", "language"), config.site.language)
     yield from _spoken(config.stt.language)
@@ -59,6 +60,16 @@ def _wake_words(words: tuple[WakeWord, ...]) -> Iterator[Fault]:
             )
         elif names_file(word.model) and not _is_file(word.model):
             yield (*place, "model"), f"wake.words[{index}].model: there is no file {word.model}"
+        if names_file(word.second) and not _is_file(word.second):
+            yield (*place, "second"), f"wake.words[{index}].second: there is no file {word.second}"
+
+
+def _second_look(look: SecondLook) -> Iterator[Fault]:
+    if look.weak >= look.strong:
+        yield (
+            ("wake", "second_look", "weak"),
+            f"wake.second_look.weak is {look.weak:g}; it must be below strong, which is {look.strong:g}",
+        )
 
 
 def _spoken(language: str | tuple[str, ...]) -> Iterator[Fault]:

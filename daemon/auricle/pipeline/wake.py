@@ -1,9 +1,11 @@
 """From the scores of all wake engines to one decision: was a wake word heard, which one, and where did it end?"""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from auricle.api import INBOUND_RATE_HZ, AudioFrame, WakeEngine, WakeScore, WakeWordChoice
+from auricle.api import INBOUND_RATE_HZ, AudioFrame, EngineUnavailable, WakeEngine, WakeScore, WakeWordChoice
+from auricle.pipeline.second_look import Candidate, Candidates, JointRule, SecondLook, names_file, spoken_name
+from auricle.settings import SecondLook as SecondLookSettings
 from auricle.settings import WakeWord
 
 
@@ -55,6 +57,13 @@ class WakeDecider:
         self._last_sample = winner.sample
         return winner
 
+    def confirm(self, sample: int) -> bool:
+        """Take a word that was found to have ended at `sample` in another way; return whether it is heard."""
+        if self._refractory(sample):
+            return False
+        self._last_sample = sample
+        return True
+
     def reset(self) -> None:
         """Forget what was heard: another stream begins."""
         self._over.clear()
@@ -74,14 +83,24 @@ class WakeDetector:
         make: Callable[[str, Sequence[WakeWordChoice]], WakeEngine],
         *,
         refractory_s: float,
+        second: SecondLookSettings | None = None,
+        background: bool = False,
     ) -> None:
-        """make: gives an engine, not loaded, by its name and its words; called in `load`."""
+        """make: gives an engine, not loaded, by its name and its words; called in `load`, and later for a second look.
+
+        second: when a second engine looks at what the first half heard; none never. background: it does so beside
+        the ears' thread, for sound that does not wait.
+        """
         self._choices: dict[str, list[WakeWordChoice]] = {}
         for word in words:
             self._choices.setdefault(word.engine, []).append(WakeWordChoice(word.model, word.threshold))
+        self._words = tuple(words)
         self._make = make
+        self._settings = second if second is not None and second.enabled else None
+        self._background = background
         self._engines: list[WakeEngine] = []
         self._decider = WakeDecider(round(refractory_s * INBOUND_RATE_HZ))
+        self._second: _Seconds | None = None
         self._scores: dict[str, WakeScore] = {}
         self._next: WakeDetector | None = None
 
@@ -90,13 +109,18 @@ class WakeDetector:
         self._next = other
 
     def load(self) -> None:
-        """Make and load every engine. Raises EngineUnavailable; then no engine is loaded."""
+        """Make and load every engine but the second, which waits for its first candidate.
+
+        Raises EngineUnavailable; then no engine is loaded.
+        """
         self.close()
         try:
             for name, choices in self._choices.items():
                 engine = self._make(name, choices)
                 self._engines.append(engine)
                 engine.load()
+            if self._settings is not None:
+                self._second = _seconds(self._words, self._settings, self._make, background=self._background)
         except BaseException:
             self.close()
             raise
@@ -105,33 +129,138 @@ class WakeDetector:
         """Take the next inbound audio, consecutive, of any length; a jump in it is the start of other sound."""
         if (other := self._next) is not None:
             self._next = None
-            self.close()
+            self._release(wait_s=0)
             self._choices, self._engines, self._decider = other._choices, other._engines, other._decider
+            self._words, self._settings, self._second = other._words, other._settings, other._second
         sources = [engine.feed(frame) for engine in self._engines]
         for scores in sources:
             for score in scores:
                 self._scores[score.wake_word] = score
+        second = self._second
+        if second is not None:
+            sources = second.judged(sources, list(self._choices), frame)
         heard = self._decider.decide(*sources)
-        return None if heard is None else WakeHit(heard.wake_word, heard.score, heard.sample)
+        if heard is not None:
+            return WakeHit(heard.wake_word, heard.score, heard.sample)
+        for candidate in second.confirmed() if second is not None else ():
+            if self._decider.confirm(candidate.sample):
+                return WakeHit(candidate.wake_word, candidate.score, candidate.sample)
+        return None
 
     @property
     def scores(self) -> Mapping[str, WakeScore]:
         """The last step of each word that has had one."""
         return self._scores
 
+    @property
+    def looks(self) -> int:
+        """How often the second engine has been asked since `load`."""
+        return 0 if self._second is None else self._second.look.looks
+
     def reset(self) -> None:
         """Forget all sound heard so far: another stream begins."""
         for engine in self._engines:
             engine.reset()
+        if self._second is not None:
+            self._second.reset()
         self._decider.reset()
         self._scores.clear()
 
     def close(self) -> None:
         """Release every engine; `load` brings them back."""
+        self._release()
+
+    def _release(self, wait_s: float = 2.0) -> None:
         engines, self._engines = self._engines, []
         for engine in engines:
             engine.close()
+        second, self._second = self._second, None
+        if second is not None:
+            second.look.close(wait_s)
         self._scores.clear()
+
+
+class _Seconds:
+    """The words that a second engine looks at, with the light engine's candidates."""
+
+    def __init__(self, strong: Mapping[tuple[str, str], float | None], rule: JointRule, look: SecondLook) -> None:
+        """strong: engine and word to the threshold that the user chose for it, if one."""
+        self._strong = strong
+        self._rule = rule
+        self._candidates = {word: Candidates(rule.weak) for word in strong}
+        self._ripe: list[Candidate] = []
+        self._next_sample: int | None = None
+        self.look = look
+
+    def judged(
+        self, sources: Sequence[Sequence[WakeScore]], engines: Sequence[str], frame: AudioFrame
+    ) -> list[Sequence[WakeScore]]:
+        """Take the steps of one block; return them with the rule's threshold in place of the light model's own."""
+        if frame.first_sample != self._next_sample:
+            self.reset()
+        self._next_sample = frame.end_sample
+        self.look.remember(frame)
+        judged: list[Sequence[WakeScore]] = []
+        for engine, scores in zip(engines, sources, strict=True):
+            steps: list[WakeScore] = []
+            for step in scores:
+                word = engine, step.wake_word
+                if word in self._strong:
+                    if step.score >= self._rule.weak and self._strong[word] is None:
+                        step = replace(step, threshold=max(self._rule.strong, step.threshold))
+                    if (ripe := self._candidates[word].take(step)) is not None:
+                        self._ripe.append(ripe)
+                steps.append(step)
+            judged.append(steps)
+        return judged
+
+    def confirmed(self) -> list[Candidate]:
+        ripe, self._ripe = self._ripe, []
+        return self.look.take(ripe)
+
+    def reset(self) -> None:
+        for candidates in self._candidates.values():
+            candidates.reset()
+        self._ripe.clear()
+        self._next_sample = None
+        self.look.reset()
+
+
+def _seconds(
+    words: Sequence[WakeWord],
+    settings: SecondLookSettings,
+    make: Callable[[str, Sequence[WakeWordChoice]], WakeEngine],
+    *,
+    background: bool,
+) -> _Seconds | None:
+    """None where the second engine is not installed or has none of the words.
+
+    Raises EngineUnavailable for a word whose second model was named and is not there.
+    """
+    try:
+        known = set(make(settings.engine, ()).available_words())
+    except EngineUnavailable:
+        if any(word.second for word in words):
+            raise
+        return None
+    seconds: dict[str, str] = {}
+    strong: dict[tuple[str, str], float | None] = {}
+    for word in words:
+        name = spoken_name(word.model)
+        second = word.second or (name if name in known and name == word.model else "")
+        if not second or word.engine == settings.engine:
+            continue
+        if second not in known and not names_file(second):
+            raise EngineUnavailable(
+                f"[wake] words: {settings.engine} knows no second model {second!r} for {word.model}; use one of "
+                f"{', '.join(sorted(known))}, or the path of a file"
+            )
+        seconds[name] = second
+        strong[word.engine, name] = word.threshold
+    if not seconds:
+        return None
+    look = SecondLook(seconds, lambda choices: make(settings.engine, choices), settings.confirm, background=background)
+    return _Seconds(strong, JointRule(settings.strong, settings.weak, settings.confirm), look)
 
 
 def _margin(score: WakeScore) -> float:

@@ -87,6 +87,40 @@ class WakeWord(Section, frozen=True, kw_only=True):
         Annotated[float, Meta(gt=0, lt=1)] | None,
         Meta(description="Score that counts as heard; none is the model's own."),
     ] = None
+    second: Annotated[
+        str,
+        Meta(description="Model of the second look, a name or a file; empty: the one of the same name, if there is."),
+    ] = ""
+
+
+class SecondLook(Section, frozen=True, kw_only=True):
+    """A second engine listens to what the first half heard; heard is: at least strong, or at least weak and confirmed.
+
+    It runs on such sound alone, so that idle listening costs no more.
+    """
+
+    enabled: Annotated[bool, Meta(description="For the words of which the second engine has a model.")] = True
+    engine: Annotated[str, Meta(min_length=1, description="The second engine.")] = "openwakeword"
+    strong: Annotated[
+        float,
+        Meta(
+            gt=0,
+            lt=1,
+            description="The first engine's score that is heard without a second look; a word's own threshold, or its "
+            "model's where that is higher, takes its place.",
+        ),
+    ] = 0.95
+    weak: Annotated[
+        float, Meta(gt=0, lt=1, description="The first engine's score from which on the second is asked.")
+    ] = 0.1
+    confirm: Annotated[
+        float,
+        Meta(
+            gt=0,
+            lt=1,
+            description="The second engine's score that confirms. `auricle bench --only wake` measures other values.",
+        ),
+    ] = 0.01
 
 
 class Wake(Section, frozen=True, kw_only=True):
@@ -100,6 +134,7 @@ class Wake(Section, frozen=True, kw_only=True):
         float,
         Meta(ge=0, le=30, description="After a wake word, none is heard again for this long.", extra={"unit": "s"}),
     ] = 2.0
+    second_look: SecondLook = default(SecondLook)
 
 
 class Listen(Section, frozen=True, kw_only=True):
