@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from auricle.api import AudioFrame, EngineUnavailable, PluginConfig, WakeEngine, WakeScore, WakeWordChoice
@@ -51,6 +51,7 @@ def test_a_score_that_rises_later_is_asked_about_again() -> None:
     assert (first.score, second.score) == (0.4, 0.7)
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)  # on a busy machine
 @given(st.lists(st.floats(0, 1), max_size=80))
 def test_candidates_lie_between_weak_and_strong_and_are_few(scores: list[float]) -> None:
     found = candidates_of(*scores)
@@ -122,7 +123,7 @@ class Pair:
         score: float,
         word: WakeWord | None = None,
         gate: threading.Event | None = None,
-        settings: SecondLook | None = None,
+        look: SecondLook | None = None,
     ) -> None:
         self.seconds: list[Second] = []
 
@@ -136,7 +137,7 @@ class Pair:
             [word or WakeWord(model="alexa", engine="light")],
             make,
             refractory_s=2.0,
-            second=settings or SecondLook(engine="second"),
+            second=look or SecondLook(engine="second"),
             background=gate is not None,
         )
         self.detector.load()
@@ -214,7 +215,7 @@ def test_words_without_a_second_model_are_heard_as_before() -> None:
 
 
 def test_switched_off_the_light_engine_decides_alone() -> None:
-    pair = Pair(*PEAK, 0.92, score=0.9, settings=SecondLook(enabled=False, engine="second"))
+    pair = Pair(*PEAK, 0.92, score=0.9, look=SecondLook(enabled=False, engine="second"))
     assert [hit.score for hit in pair.hear(60)] == [0.92]
     assert pair.seconds == []
 

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from auricle.api import AudioFrame, EngineUnavailable, PluginConfig, WakeEngine, WakeScore, WakeWordChoice
@@ -90,6 +90,7 @@ def test_reset_forgets_the_refractory_time() -> None:
     assert decider.decide(steps(0.9)) is not None
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)  # on a busy machine
 @given(
     scores=st.lists(st.floats(0, 1), max_size=60),
     cuts=st.lists(st.integers(0, 60), max_size=6),

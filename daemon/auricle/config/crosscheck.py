@@ -60,7 +60,7 @@ def _wake_words(words: tuple[WakeWord, ...]) -> Iterator[Fault]:
             )
         elif names_file(word.model) and not _is_file(word.model):
             yield (*place, "model"), f"wake.words[{index}].model: there is no file {word.model}"
-        if names_file(word.second) and not _is_file(word.second):
+        if word.second is not None and names_file(word.second) and not _is_file(word.second):
             yield (*place, "second"), f"wake.words[{index}].second: there is no file {word.second}"
 
 

@@ -240,7 +240,7 @@ def _seconds(
     try:
         known = set(make(settings.engine, ()).available_words())
     except EngineUnavailable:
-        if any(word.second for word in words):
+        if any(word.second is not None for word in words):
             raise
         return None
     seconds: dict[str, str] = {}

@@ -88,9 +88,9 @@ class WakeWord(Section, frozen=True, kw_only=True):
         Meta(description="Score that counts as heard; none is the model's own."),
     ] = None
     second: Annotated[
-        str,
-        Meta(description="Model of the second look, a name or a file; empty: the one of the same name, if there is."),
-    ] = ""
+        Annotated[str, Meta(min_length=1)] | None,
+        Meta(description="Model of the second look, a name or a file; none is the one of the same name, if there is."),
+    ] = None
 
 
 class SecondLook(Section, frozen=True, kw_only=True):
