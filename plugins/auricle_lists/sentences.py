@@ -77,6 +77,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "empty": "There is nothing on {list}.",
         "read": "On {list}: {items}.",
         "cleared": "There is nothing on {list} any more.",
+        "away": "Home Assistant, which has the list, is not reachable.",
     },
     "de": {
         "shopping": "der Einkaufsliste",
@@ -87,6 +88,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "empty": "Auf {list} steht nichts.",
         "read": "Auf {list}: {items}.",
         "cleared": "Auf {list} steht nichts mehr.",
+        "away": "Home Assistant, das die Liste hat, ist nicht erreichbar.",
     },
     "fr": {
         "shopping": "la liste de courses",
@@ -97,6 +99,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "empty": "Il n'y a rien sur {list}.",
         "read": "Sur {list} : {items}.",
         "cleared": "Il n'y a plus rien sur {list}.",
+        "away": "Home Assistant, qui tient la liste, est injoignable.",
     },
     "es": {
         "shopping": "la lista de la compra",
@@ -107,5 +110,6 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "empty": "No hay nada en {list}.",
         "read": "En {list}: {items}.",
         "cleared": "Ya no hay nada en {list}.",
+        "away": "No se puede contactar con Home Assistant, que tiene la lista.",
     },
 }

@@ -11,6 +11,7 @@ from auricle.testing.plugin_contract import PluginContract
 from auricle_clock import Clock
 from auricle_homeassistant import HomeAssistant
 from auricle_homeassistant.names import Names, kept
+from auricle_lists import Lists
 from support.homeassistant import TOKEN, ScriptedHomeAssistant, scripted_homeassistant
 from support.mosquitto import free_port
 
@@ -114,3 +115,34 @@ def test_nobody_is_there(auricle_house: House, caplog: pytest.LogCaptureFixture)
 def test_a_url_without_a_token_is_refused() -> None:
     with Harness(HomeAssistant, config={"url": "http://x"}, near_miss=1.0) as house:
         assert "neither token_file nor token is set" in house.status().detail
+
+
+def test_lists_are_kept_there(home: ScriptedHomeAssistant, auricle_house: House, tmp_path: Path) -> None:
+    home.items["todo.groceries"] = ["milk"]
+    keys = {"url": home.url, "token": TOKEN, "entities": {"shopping": "todo.groceries"}}
+    house = auricle_house(Lists, config=keys, data_dir=tmp_path, near_miss=1.0)
+    assert house.say("add bread and eggs to the shopping list") == "bread and eggs is on the shopping list."
+    assert home.items["todo.groceries"] == ["milk", "bread", "eggs"]
+    assert house.say("take Bread off the shopping list") == "bread is off the shopping list."
+    assert house.say("what's on the shopping list") == "On the shopping list: milk and eggs."
+    house.say("clear the shopping list")
+    assert house.say("yes") == "There is nothing on the shopping list any more."
+    assert home.items["todo.groceries"] == []
+    assert house.say("put call Ada on my to-do list") == "call Ada is on the to-do list."
+    home.stop()
+    assert house.say("we need jam") == "Home Assistant, which has the list, is not reachable."
+    assert house.say("what do I have to do") == "On the to-do list: call Ada."
+    assert house.faults == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ({"entities": {"wishes": "todo.x"}}, "entities.wishes is no list"),
+        ({"entities": {"todo": "light.x"}}, "is no to-do entity"),
+        ({"entities": {"todo": "todo.x"}, "url": "http://x"}, "token_file or token"),
+    ],
+)
+def test_wrong_keys_of_lists_are_named(keys: dict[str, object], told: str) -> None:
+    with Harness(Lists, config=keys, near_miss=1.0) as house:
+        assert told in house.status().detail

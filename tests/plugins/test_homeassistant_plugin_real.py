@@ -9,6 +9,7 @@ import pytest
 from auricle.testing import Harness
 from auricle_clock import Clock
 from auricle_homeassistant import HomeAssistant
+from auricle_lists import Lists
 from support import headless_homeassistant
 
 ha = headless_homeassistant.ha
@@ -45,4 +46,25 @@ def test_its_names_are_heard_and_its_reply_is_spoken(
     assert "off" in handed_on.text.lower()
     assert not house.say("bananas bananas bananas").understood
     assert house.say("what day is it").handled_by == "clock"
+    assert house.faults == []
+
+
+def test_lists_are_kept_in_its_to_do_entities(ha: ModuleType, auricle_house: House, tmp_path: Path) -> None:
+    ha.config_flow("shopping_list", {})
+    ha.wait_state("todo.shopping_list")
+    settings = ha.settings()
+    keys = {
+        "url": settings["url"],
+        "token": settings["token"],
+        "entities": {"shopping": "todo.shopping_list"},
+        "timeout_s": 20.0,
+    }
+    house = auricle_house(Lists, config=keys, data_dir=tmp_path, near_miss=1.0, timeout_s=30.0)
+    assert house.say("add milk and bread to the shopping list") == "milk and bread is on the shopping list."
+    ha.wait_state("todo.shopping_list", "2")
+    assert house.say("take bread off the shopping list") == "bread is off the shopping list."
+    assert house.say("what's on the shopping list") == "On the shopping list: milk."
+    house.say("clear the shopping list")
+    house.say("yes")
+    ha.wait_state("todo.shopping_list", "0")
     assert house.faults == []
