@@ -37,6 +37,7 @@ ANSWER_PATIENCE_S = 8.0
 """How long the microphone stays open for an answer that does not begin."""
 RETOLD = "it had ended as the daemon did"
 """Reason of an end that may have been told before a crash too."""
+_RINGS_ON_S = 3.0
 _ASIDE = 2
 """Requests for synthesis or transcription that are done at a time, beside the turns."""
 
@@ -90,6 +91,7 @@ class Assistant:
         self._aside = asyncio.Semaphore(_ASIDE)
         self._status = status
         self._follow_up_s = follow_up_s
+        self._silencing: asyncio.Task[int] | None = None
         self._turn: tuple[Turn, asyncio.Task[Outcome]] | None = None
         self._conversation: Conversation | None = None
         self._ears: Ears | None = None
@@ -242,6 +244,18 @@ class Assistant:
         turn = Turn(wake_word=hit.wake_word, score=hit.score, first_sample=hit.sample)
         self.publish(WakeHeard(turn=turn.id, wake_word=hit.wake_word, score=round(hit.score, 4), sample=hit.sample))
         self._begin(turn)
+
+    @property
+    def speaking(self) -> bool:
+        """Whether something is said, or was until a moment ago, as a bell is between two rings. Any thread."""
+        return self._conversation is not None and self._speech.quiet_s < _RINGS_ON_S
+
+    def silence(self, hit: WakeHit) -> None:
+        """The ears heard a word that silences us, which is no command for a turn that listens."""
+        if self._turn is not None and not self._speech.waiting:
+            return
+        _LOG.info("silenced by %s", hit.wake_word)
+        self._silencing = asyncio.create_task(self.stop(), name="silence")
 
     async def stop(self, id: str | None = None) -> int:
         """Silence what is said and waits to be said (or one request); a turn that speaks or thinks ends too."""

@@ -2,10 +2,12 @@
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
 
 from auricle import __version__
-from auricle.api import EngineSpec, VadEngine
+from auricle.api import EngineSpec, VadEngine, WakeEngine, WakeWordChoice
 from auricle.config import cache_dir
 from auricle.engines.fleet import Fleet
 from auricle.engines.inprocess import make_vad, make_wake
@@ -14,7 +16,10 @@ from auricle.pipeline.capture import Capture
 from auricle.pipeline.dialogue import Dialogue
 from auricle.pipeline.dispatch import Dispatcher
 from auricle.pipeline.ears import Ears
+from auricle.pipeline.echo import EchoCanceller
 from auricle.pipeline.endpoint import EndpointRule
+from auricle.pipeline.far_end import FarEnd
+from auricle.pipeline.own_voice import GUARD_THRESHOLD, OwnVoice
 from auricle.pipeline.phonetic.rule import SoundRule
 from auricle.pipeline.speak import LONGEST_TEXT, Speech
 from auricle.pipeline.speculate import SpeculationRule
@@ -44,11 +49,38 @@ def make_detector(config: Config, specs: Mapping[str, EngineSpec], *, background
     if look.engine == "openwakeword" and all(word.engine != look.engine for word in config.wake.words):
         options[look.engine] = {"runtime": "pyopen"} | options.get(look.engine, {})
     return WakeDetector(
-        config.wake.words,
+        config.wake.waking,
         lambda engine, words: make_wake(specs, engine, words, options),
         refractory_s=config.wake.refractory_s,
         second=look,
         background=background,
+    )
+
+
+def make_echo(config: Config, far_end: FarEnd) -> EchoCanceller | None:
+    """Only between a microphone and a loudspeaker is there an echo."""
+    sound = config.audio
+    played = sound.output.device != "null" and not str(sound.output.device).startswith("file:")
+    heard = sound.input.device != "-" and not str(sound.input.device).startswith("file:")
+    return EchoCanceller(far_end) if sound.input.echo == "daemon" and played and heard else None
+
+
+def make_own_voice(
+    config: Config, host: PluginHost, speaking: Callable[[], bool], echo: EchoCanceller | None
+) -> OwnVoice:
+    """Not loaded yet."""
+    specs, options = host.engines(), config.engines
+    replace = msgspec.structs.replace
+
+    def make(engine: str, words: Sequence[WakeWordChoice]) -> WakeEngine:
+        return make_wake(specs, engine, words, options)
+
+    guarded = [replace(word, threshold=GUARD_THRESHOLD) for word in config.wake.words]
+    return OwnVoice(
+        WakeDetector(guarded, make, refractory_s=0.0),
+        WakeDetector(config.wake.stopping, make, refractory_s=config.wake.refractory_s),
+        speaking,
+        echo,
     )
 
 
@@ -164,7 +196,7 @@ def describe(config: Config, fleet: Fleet, host: PluginHost, voices: list[str]) 
         "site": config.site.id,
         "engines": [worker.told() for worker in fleet.workers()],
         "voices": voices,
-        "wake_words": [word.model for word in config.wake.words],
+        "wake_words": [word.model for word in config.wake.waking],
         "plugins": [
             {"name": plugin.name, "state": plugin.state, "detail": plugin.detail, "faults": plugin.faults}
             for plugin in host.statuses()

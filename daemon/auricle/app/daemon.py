@@ -20,7 +20,9 @@ from auricle.app.building import (
     describe,
     make_conversation,
     make_dialogue,
+    make_echo,
     make_listeners,
+    make_own_voice,
     make_speech,
     status_at_start,
 )
@@ -45,6 +47,7 @@ from auricle.model.turn import utc_now
 from auricle.notify import tell_systemd
 from auricle.pipeline.capture import Capture
 from auricle.pipeline.ears import Ears
+from auricle.pipeline.far_end import FarEnd
 from auricle.pipeline.meter import Meter
 from auricle.pipeline.overheard import Overheard
 from auricle.pipeline.playback import open_speaker
@@ -124,9 +127,12 @@ class Daemon:
             on_change=self._tell,
             sound=self._meter.told,
         )
-        self._systemd = Systemd(self.bus, lambda: self.assistant.status, [word.model for word in config.wake.words])
-        self.capture = Capture(config.audio.input, on_change=self._tell, on_quality=self._tell)
-        self.speaker = open_speaker(config.audio.output, self._tell)
+        self._systemd = Systemd(self.bus, lambda: self.assistant.status, [word.model for word in config.wake.waking])
+        far_end = FarEnd()
+        self.echo = make_echo(config, far_end)
+        self.capture = Capture(config.audio.input, on_change=self._tell, on_quality=self._tell, echo=self.echo)
+        played = far_end.played if self.echo is not None else None
+        self.speaker = open_speaker(config.audio.output, self._tell, played)
         self.fleet = Fleet(
             self.host.engines(),
             stt=config.stt,
@@ -140,6 +146,8 @@ class Daemon:
         self.detector, self._vad = make_listeners(config, self.host)
         self._stack.callback(self.detector.close)
         self._stack.callback(self._vad.close)
+        self.own_voice = make_own_voice(config, self.host, lambda: self.assistant.speaking, self.echo)
+        self._stack.callback(self.own_voice.close)
         self._overheard = (
             Overheard(self.capture, lambda: self.assistant.status.muted) if config.privacy.record != "off" else None
         )
@@ -152,6 +160,8 @@ class Daemon:
             on_end=self.sound_ended.set,
             on_fault=self.assistant.fault,
             meter=self._meter,
+            own_voice=self.own_voice,
+            on_stop=self.assistant.silence,
         )
 
     async def __aenter__(self) -> "Daemon":
@@ -228,7 +238,7 @@ class Daemon:
         await self._join_broker()
         if unused := ", ".join(unused_keys(self.config)):
             _LOG.warning("set, but not in this version yet: %s", unused)
-        words = ", ".join(word.model for word in self.config.wake.words) or "no wake word"
+        words = ", ".join(word.model for word in self.config.wake.waking) or "no wake word"
         _LOG.info("listening for %s after %.1f s; site %s", words, time.monotonic() - began, self.config.site.id)
         await asyncio.to_thread(give_back)  # what is there from now on stays
         self._beside(self._systemd.run(self._signs()), "systemd")
@@ -265,7 +275,7 @@ class Daemon:
             await mqtt.stop()
 
     def _reloaded(self) -> None:
-        self._systemd.words = [word.model for word in self.config.wake.words]
+        self._systemd.words = [word.model for word in self.config.wake.waking]
         self._dbus.refresh()
 
     def _signs(self) -> Signs:
@@ -291,6 +301,7 @@ class Daemon:
 
     def _load_ears(self) -> None:
         self.detector.load()
+        self.own_voice.load()
         self._vad.load()
 
     def _tell(self, event: Event) -> None:

@@ -9,7 +9,7 @@ from typing import Protocol
 import msgspec
 
 from auricle.app.broker import try_files
-from auricle.app.building import make_conversation, make_listeners, voice_settings
+from auricle.app.building import make_conversation, make_listeners, make_own_voice, voice_settings
 from auricle.app.reload import Prepare, Ready
 from auricle.config.nearest import nearest
 from auricle.engines.fleet import Fleet
@@ -18,6 +18,8 @@ from auricle.model.errors import AuricleError, ConfigError
 from auricle.model.events import VoiceSet, VolumeSet
 from auricle.pipeline.capture import Capture
 from auricle.pipeline.ears import Ears
+from auricle.pipeline.echo import EchoCanceller
+from auricle.pipeline.own_voice import OwnVoice
 from auricle.pipeline.turn import Conversation
 from auricle.pipeline.wake import WakeDetector
 from auricle.service import Assistant
@@ -39,6 +41,8 @@ class Parts(Protocol):
     fleet: Fleet
     conversation: Conversation | None
     detector: WakeDetector
+    echo: EchoCanceller | None
+    own_voice: OwnVoice
     store: SettingsStore
 
     async def renew_plugin(self, name: str, act: Callable[[], Awaitable[None]], enabled: bool) -> None: ...
@@ -92,20 +96,31 @@ class LiveSettings:
 
     async def _wake(self, config: Config) -> Ready:
         """The new words are loaded beside the old ones, which are heard until then."""
-        fresh, vad = make_listeners(msgspec.structs.replace(self._daemon.config, wake=config.wake), self._daemon.host)
+        daemon = self._daemon
+        changed = msgspec.structs.replace(daemon.config, wake=config.wake)
+        fresh, vad = make_listeners(changed, daemon.host)
         vad.close()
+        own_voice = make_own_voice(changed, daemon.host, lambda: daemon.assistant.speaking, daemon.echo)
+
+        def drop() -> None:
+            fresh.close()
+            own_voice.close()
+
         try:
             await asyncio.to_thread(fresh.load)
-        except ConfigError:
-            raise
+            await asyncio.to_thread(own_voice.load)
         except AuricleError as error:
+            drop()
+            if isinstance(error, ConfigError):
+                raise
             raise ConfigError(f"wake.words: {error}") from error
 
         async def hold() -> None:
-            self._daemon.detector.renew(fresh)
+            daemon.detector.renew(fresh)
+            daemon.own_voice.renew(own_voice)
             self._hold(wake=config.wake)
 
-        return Ready(hold, drop=fresh.close)
+        return Ready(hold, drop=drop)
 
     async def _known_voice(self, config: Config) -> Ready:
         """An engine that is not loaded tells no voices: every name is believed then."""

@@ -11,6 +11,7 @@ from auricle.model.errors import AudioFileError
 from auricle.model.events import ComponentChanged, QualityFound
 from auricle.pipeline.conditioning import conditioner
 from auricle.pipeline.devices import Device, Format
+from auricle.pipeline.echo import EchoCanceller
 from auricle.pipeline.microphone import Microphone, input_formats
 from auricle.pipeline.quality import QualityCheck
 from auricle.pipeline.sources import Block, SoundFile, Source, StandardInput
@@ -30,7 +31,10 @@ class Capture:
         on_change: Callable[[ComponentChanged], None],
         on_quality: Callable[[QualityFound], None],
         formats: Callable[[Device], Sequence[Format]] = input_formats,
+        echo: EchoCanceller | None = None,
     ) -> None:
+        """echo: takes our own voice out of what a device hears; none leaves it in."""
+        self._echo = echo
         self._settings = settings
         self._on_change = on_change
         self._on_quality = on_quality
@@ -116,6 +120,8 @@ class Capture:
         if block.lost_samples:
             self._next_sample += block.lost_samples
             self._quality.reset()
+            if self._echo is not None:
+                self._echo.reset()
             if self._conditioner is not None:
                 self._conditioner.reset()
         end = self._next_sample
@@ -126,7 +132,9 @@ class Capture:
         found = self._quality.feed(block.pcm)
         if found is not None:
             self._on_quality(found)
-        pcm = block.pcm if self._conditioner is None else self._conditioner.feed(block.pcm)
+        pcm = block.pcm if self._echo is None else self._echo.feed(block.pcm, block.arrivals[-1][1])
+        if self._conditioner is not None:
+            pcm = self._conditioner.feed(pcm)
         if not pcm:
             return None
         frame = AudioFrame(pcm, self._next_sample, INBOUND_RATE_HZ)

@@ -11,6 +11,7 @@ from typing import Protocol
 from auricle.api import AudioFrame, AuricleError, VadEngine
 from auricle.model.audio import INBOUND_RATE_HZ, SAMPLE_BYTES
 from auricle.pipeline.meter import Meter
+from auricle.pipeline.own_voice import OwnVoice
 from auricle.pipeline.wake import WakeDetector, WakeHit
 
 _LOG = logging.getLogger(__name__)
@@ -111,7 +112,12 @@ class Ears:
         on_end: Callable[[], None],
         on_fault: Callable[[AuricleError], None],
         meter: Meter | None = None,
+        own_voice: OwnVoice | None = None,
+        on_stop: Callable[[WakeHit], None] = lambda hit: None,
     ) -> None:
+        """own_voice: what is heard while we speak; `on_stop`, on the event loop, is told of a word that silences us."""
+        self._own_voice = own_voice
+        self._on_stop = on_stop
         self._source = source
         self._detector = detector
         self._vad = vad
@@ -203,10 +209,13 @@ class Ears:
             self._ring_samples = 0
             return True
         self._remember(frame)
+        own = self._own_voice
+        if own is not None and (stop := own.feed(frame)) is not None:
+            self._loop.call_soon_threadsafe(self._on_stop, stop)
         hit = self._detector.feed(frame)
         if self._meter is not None:
             self._meter.feed(frame, self._detector.scores)
-        if hit is not None:
+        if hit is not None and (own is None or not own.says(hit)):
             self._tell(hit)
         if (tap := self._tap) is not None and not tap.closed:
             self._feed(tap)

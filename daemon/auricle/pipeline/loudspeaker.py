@@ -32,6 +32,9 @@ _CLOSE_S = 1.0
 
 T = TypeVar("T")
 
+Played = Callable[[bytes, int, Format, float], None]
+"""Told, on the device's thread, of each block: its sound, which may be shorter, its frames, and time.monotonic()."""
+
 
 def gain(volume: int) -> float:
     """Factor for a volume of 0 to 100: cubic, as PulseAudio's and PipeWire's, so that 50 sounds about half as loud."""
@@ -48,7 +51,8 @@ def output_formats(device: Device) -> Sequence[Format]:
 class _Queue:
     """Sound on its way to the device, in the device's format; the callback takes, the event loop gives."""
 
-    def __init__(self) -> None:
+    def __init__(self, played: Played | None = None) -> None:
+        self._played = played
         self.underruns = 0
         self.feeding = False
         """More is to come: to find nothing is then an underrun."""
@@ -119,6 +123,8 @@ class _Queue:
                 del self._bytes[:wanted]
                 left = len(self._bytes)
             out[:] = sound.ljust(len(out), b"\0")
+            if self._played is not None:
+                self._played(sound, frames, form, now_s)
             starved = len(sound) < wanted and self.feeding
             self.underruns += starved and not self._starved
             self._starved = starved
@@ -160,7 +166,9 @@ class DeviceSpeaker:
         formats: Callable[[Device], Sequence[Format]] = output_formats,
         away_s: float = 5.0,
         unused_s: float = 5.0,
+        played: Played | None = None,
     ) -> None:
+        self._played = played
         self._device = device
         self._on_change = on_change
         self._formats = formats
@@ -338,7 +346,7 @@ class DeviceSpeaker:
     def _fed(self) -> _Queue:
         """Made on the first use, as it belongs to the running loop."""
         if self._queue is None:
-            self._queue = _Queue()
+            self._queue = _Queue(self._played)
         return self._queue
 
     def _keep_open(self, seconds: float | None) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from auricle.model.audio import OUTBOUND_RATE_HZ, SAMPLE_BYTES, AudioFrame
 from auricle.model.errors import AudioFileError
 from auricle.model.events import ComponentChanged
-from auricle.pipeline.loudspeaker import DeviceSpeaker
+from auricle.pipeline.loudspeaker import DeviceSpeaker, Played
 from auricle.settings import AudioOutput
 
 __all__ = ["DeviceSpeaker", "FileSpeaker", "NullSpeaker", "open_speaker"]
@@ -67,15 +67,16 @@ class NullSpeaker:
 
 
 def open_speaker(
-    settings: AudioOutput, on_change: Callable[[ComponentChanged], None]
+    settings: AudioOutput, on_change: Callable[[ComponentChanged], None], played: Played | None = None
 ) -> DeviceSpeaker | FileSpeaker | NullSpeaker:
     """The speaker that the settings name. A device is opened when it is first needed.
 
-    on_change: called on the event loop. Raises AudioFileError for a file that cannot be written.
+    on_change: called on the event loop. played: told of what a device plays. Raises AudioFileError for a file that
+    cannot be written.
     """
     device = settings.device
     if device == "null":
         return NullSpeaker()
     if isinstance(device, str) and device.startswith("file:"):
         return FileSpeaker(device.removeprefix("file:"))
-    return DeviceSpeaker(device, on_change)
+    return DeviceSpeaker(device, on_change, played=played)

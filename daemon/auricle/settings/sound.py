@@ -54,6 +54,13 @@ class AudioInput(Section, frozen=True, kw_only=True):
             ge=0, le=31, description="WebRTC automatic gain: target below full scale; 0 is off.", extra={"unit": "dBFS"}
         ),
     ] = 0
+    echo: Annotated[
+        Literal["daemon", "system", "off"],
+        Meta(
+            description="Who takes our own voice out of the microphone, so that the wake word is heard over it: the "
+            "daemon; the sound server's echo canceller (PulseAudio's or PipeWire's, which must be loaded); nobody."
+        ),
+    ] = "daemon"
     normalize: Annotated[
         bool, Meta(description="Bring each command to the same loudness before it is transcribed.")
     ] = False
@@ -91,6 +98,10 @@ class WakeWord(Section, frozen=True, kw_only=True):
         Annotated[str, Meta(min_length=1)] | None,
         Meta(description="Model of the second look, a name or a file; none is the one of the same name, if there is."),
     ] = None
+    meaning: Annotated[
+        Literal["wake", "stop"],
+        Meta(description='"stop": heard while something is said, it only silences; it wakes nobody.'),
+    ] = "wake"
 
 
 class SecondLook(Section, frozen=True, kw_only=True):
@@ -135,6 +146,16 @@ class Wake(Section, frozen=True, kw_only=True):
         Meta(ge=0, le=30, description="After a wake word, none is heard again for this long.", extra={"unit": "s"}),
     ] = 2.0
     second_look: SecondLook = default(SecondLook)
+
+    @property
+    def waking(self) -> tuple[WakeWord, ...]:
+        """The words that begin a turn."""
+        return tuple(word for word in self.words if word.meaning == "wake")
+
+    @property
+    def stopping(self) -> tuple[WakeWord, ...]:
+        """The words that silence us."""
+        return tuple(word for word in self.words if word.meaning == "stop")
 
 
 class Listen(Section, frozen=True, kw_only=True):
