@@ -14,7 +14,7 @@ from auricle.ledger import Ledger
 from auricle.logs import turn_in_hand
 from auricle.model.audio import OUTBOUND_RATE_HZ
 from auricle.model.errors import AuricleError, BadRequest, PluginError
-from auricle.model.events import ErrorRaised, Event, MuteSet, StopAsked, VoiceSet, VolumeSet, WakeHeard
+from auricle.model.events import ErrorRaised, Event, MuteSet, SpeechChanged, StopAsked, VoiceSet, VolumeSet, WakeHeard
 from auricle.model.intent import Reply, Transcript
 from auricle.model.speech import SpeechRequest
 from auricle.model.turn import Outcome, Turn
@@ -91,6 +91,7 @@ class Assistant:
         self._aside = asyncio.Semaphore(_ASIDE)
         self._status = status
         self._follow_up_s = follow_up_s
+        self._spoke_s = -_RINGS_ON_S
         self._silencing: asyncio.Task[int] | None = None
         self._turn: tuple[Turn, asyncio.Task[Outcome]] | None = None
         self._conversation: Conversation | None = None
@@ -140,6 +141,8 @@ class Assistant:
     def publish(self, event: Event) -> None:
         """Fold a fact into the status, then tell the bus."""
         self._status = reduce(self._status, event)
+        if isinstance(event, SpeechChanged):
+            self._spoke_s = time.monotonic()
         self.bus.publish(event)
 
     def submit(self, request: SpeechRequest) -> SpeechTicket:
@@ -248,7 +251,9 @@ class Assistant:
     @property
     def speaking(self) -> bool:
         """Whether something is said, or was until a moment ago, as a bell is between two rings. Any thread."""
-        return self._conversation is not None and self._speech.quiet_s < _RINGS_ON_S
+        if self._conversation is None:
+            return False
+        return self._speech.waiting > 0 or time.monotonic() - self._spoke_s < _RINGS_ON_S
 
     def silence(self, hit: WakeHit) -> None:
         """The ears heard a word that silences us, which is no command for a turn that listens."""

@@ -54,6 +54,7 @@ from auricle.pipeline.playback import open_speaker
 from auricle.pipeline.rehearsal import canned, rehearse
 from auricle.pipeline.speak import Speech
 from auricle.pipeline.synthesis import KeptSpeech
+from auricle.pipeline.system_echo import use_system_echo_canceller
 from auricle.pipeline.turn import Conversation
 from auricle.service import Assistant
 from auricle.speech_cache import SpeechCache
@@ -128,6 +129,8 @@ class Daemon:
             sound=self._meter.told,
         )
         self._systemd = Systemd(self.bus, lambda: self.assistant.status, [word.model for word in config.wake.waking])
+        if config.audio.input.echo == "system":
+            use_system_echo_canceller(self._tell)
         far_end = FarEnd()
         self.echo = make_echo(config, far_end)
         self.capture = Capture(config.audio.input, on_change=self._tell, on_quality=self._tell, echo=self.echo)

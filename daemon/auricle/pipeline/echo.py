@@ -48,6 +48,8 @@ class EchoCanceller:
         self._place: float | None = None
         """Position in the far end of the next sample to be cleaned; none while nothing is played."""
         self._opened = 0
+        self._kept: float | None = None
+        """The same while nothing is played, as long as the two devices go on."""
         self._found: float | None = None
         self._settled = False
         self._rest = b""
@@ -98,6 +100,8 @@ class EchoCanceller:
         self._look(self._fed - len(pcm) // SAMPLE_BYTES)
         if self._place is None:
             self._rest = b""
+            if self._kept is not None:
+                self._kept += len(pcm) // SAMPLE_BYTES * self._pace
             return pcm
         whole = len(pcm) // (BLOCK * SAMPLE_BYTES) * BLOCK * SAMPLE_BYTES
         self._rest = pcm[whole:]
@@ -115,7 +119,7 @@ class EchoCanceller:
         self._rest = b""
         self._fed = 0
         self._clock.clear()
-        self._place = None
+        self._place = self._kept = None
         self._tracker.forget()
 
     def _look(self, first: int) -> None:
@@ -123,16 +127,21 @@ class EchoCanceller:
         far = self._far_end
         place = (min(self._clock) + first / INBOUND_RATE_HZ - far.began_s) * INBOUND_RATE_HZ - self._delay
         if far.opened != self._opened:
-            self._opened, self._place = far.opened, None
-        if self._place is not None and abs(place - self._place) > _ASTRAY:
-            self._place = None
-        if (place if self._place is None else self._place) > far.sounded + _TAIL:
-            self._place = None
-        elif self._place is None and far.sounded > 0:
-            self._place = place
+            self._opened, self._place, self._kept = far.opened, None, None
+        known = self._kept if self._place is None else self._place
+        self._kept = None
+        if known is not None and abs(place - known) > _ASTRAY:
+            known = None
+        at = place if known is None else known
+        if at > far.sounded + _TAIL:
+            self._place, self._kept = None, known
+            return
+        if self._place is None:
             self._found = None
             self._tracker.forget()
-            self._filter.doubt_all()
+            if known is None:
+                self._filter.doubt_all()
+        self._place = at
 
     def _clean(self, near: Floats, place: float) -> tuple[Floats, Floats]:
         own = self._far_end.read(place, len(near), self._pace)

@@ -18,7 +18,7 @@ _HIGHEST_LAG = INBOUND_RATE_HZ // 2
 _BAND_HZ = (200, 6_000)
 _CLEAR = 8.0
 """A peak counts if it is this many times as high as the rest is on average (root mean square)."""
-_FEWEST, _MOST = 5, 16
+_FEWEST, _MOST = 5, 12
 _STRAIGHT = 3.0
 """Samples that the lags may lie off their line, on average."""
 MOST_DRIFT = 500e-6

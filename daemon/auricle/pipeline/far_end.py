@@ -20,7 +20,7 @@ _FULL_SCALE = 32_768.0
 
 
 class FarEnd:
-    """A ring of what was played, at 16 kHz mono. `played` is called on the sound device's thread, the rest on the ears'.
+    """A ring of what was played, 16 kHz mono. `played` is called on the sound device's thread, the rest on the ears'.
 
     A position is an index in all that the open device has asked for, silence too, since it was opened.
     """
@@ -41,13 +41,18 @@ class FarEnd:
         """time.monotonic() at which position 0 was asked for, as the device's steady pace has it."""
 
     def played(self, sound: bytes, frames: int, form: Format, asked_s: float) -> None:
-        """Sound as the device got it; shorter than `frames`, the rest is silence."""
+        """Sound as the device got it; shorter than `frames`, the rest is silence. No frames: what was asked for before
+        is not played, and positions begin anew.
+        """
         self._waiting.append((sound, frames, form, asked_s))
 
     def take_in(self) -> None:
         """Convert what was played since the last call."""
         while self._waiting:
             sound, frames, form, asked_s = self._waiting.popleft()
+            if not frames:
+                self._format = None
+                continue
             if form != self._format or asked_s - self._asked_s > 1.0 or self._resampler is None:
                 self._begin(form, asked_s)
             self._asked_s = asked_s
@@ -69,7 +74,7 @@ class FarEnd:
         index = whole[:, None] + _TAPS
         known = (index >= max(0, self.end - _KEPT)) & (index < self.end)
         samples = np.where(known, self._ring[index % _KEPT], np.float32(0))
-        return np.einsum("ij,ij->i", samples, _KERNELS[step]).astype(np.float32)
+        return np.asarray(np.einsum("ij,ij->i", samples, _KERNELS[step]), np.float32)
 
     def _begin(self, form: Format, asked_s: float) -> None:
         self._format = form
@@ -93,7 +98,8 @@ _TAPS = np.arange(1 - _REACH, _REACH + 1)
 
 def _kernels() -> Floats:
     distance = _TAPS - np.arange(_STEPS)[:, None] / _STEPS
-    return (np.sinc(distance) * np.cos(np.pi * distance / (2 * _REACH + 2)) ** 2).astype(np.float32)
+    window = np.cos(np.pi * distance / (2 * _REACH + 2)) ** 2
+    return np.asarray(np.sinc(distance) * window, np.float32)
 
 
 _KERNELS = _kernels()

@@ -33,7 +33,10 @@ _CLOSE_S = 1.0
 T = TypeVar("T")
 
 Played = Callable[[bytes, int, Format, float], None]
-"""Told, on the device's thread, of each block: its sound, which may be shorter, its frames, and time.monotonic()."""
+"""Told, on the device's thread, of each block: its sound, which may be shorter, its frames, and time.monotonic().
+
+No frames: the device stumbled, and threw away what it had asked for.
+"""
 
 
 def gain(volume: int) -> float:
@@ -124,7 +127,7 @@ class _Queue:
                 left = len(self._bytes)
             out[:] = sound.ljust(len(out), b"\0")
             if self._played is not None:
-                self._played(sound, frames, form, now_s)
+                self._played(sound, frames if wanted else 0, form, now_s)
             starved = len(sound) < wanted and self.feeding
             self.underruns += starved and not self._starved
             self._starved = starved
