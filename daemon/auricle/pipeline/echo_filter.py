@@ -13,7 +13,8 @@ _MEMORY = 0.999
 _SMOOTHING = 0.8
 _UNSURE = 0.01
 """Of a sixteenth part of the room; more makes a weak echo worse at first."""
-_TINY = 1e-10
+_QUIET = 1e-5
+"""Power of a quiet room, a bin: without it a microphone that gives zeros would make the first sound learnt as echo."""
 
 
 class EchoFilter:
@@ -56,9 +57,10 @@ class EchoFilter:
         error = np.fft.rfft(np.concatenate((np.zeros(BLOCK, np.float32), left)))
         self._rest *= _SMOOTHING
         self._rest += ((1 - _SMOOTHING) * (error.real**2 + error.imag**2)).astype(np.float32)
+        np.maximum(self._rest, _QUIET, out=self._rest)
         power = spectra.real**2 + spectra.imag**2
         explained = doubt * power
-        total = 0.5 * explained.sum(0) + self._rest + _TINY
+        total = 0.5 * explained.sum(0) + self._rest
         step = np.fft.irfft(doubt * spectra.conj() * (error / total), axis=1)
         step[:, BLOCK:] = 0  # so that a part is no longer than its block
         weights = self._weights
