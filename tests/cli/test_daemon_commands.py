@@ -208,7 +208,20 @@ async def test_status_imports_nothing_heavy(message_bus: MessageBus) -> None:
         done = await auricle(bus=message_bus, before=(sys.executable, "-c", code))
     loaded = {name.partition(".")[0] for name in done.err.split()}
     assert "auricle" in loaded
-    assert not loaded & {"asyncio", "msgspec", "numpy", "paho", "pluggy", "rich", "wyoming", "dbus_fast", "sounddevice"}
+    assert not loaded & {
+        "dataclasses",
+        "typing",
+        "shutil",
+        "asyncio",
+        "msgspec",
+        "numpy",
+        "paho",
+        "pluggy",
+        "rich",
+        "wyoming",
+        "dbus_fast",
+        "sounddevice",
+    }
     assert "auricle.config" not in done.err.split()
     assert done.out.startswith("listening for hey jarvis")
 

@@ -1,17 +1,18 @@
 """Which bus `[dbus] bus` means."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 _SYSTEM = "unix:path=/run/dbus/system_bus_socket"
 
 
-@dataclass(frozen=True, slots=True)
 class Bus:
-    kind: str
-    """`session bus`, `system bus` or `bus`, for people."""
-    address: str
+    """No dataclass: commands that must be quick import this."""
+
+    def __init__(self, kind: str, address: str) -> None:
+        self.kind = kind
+        """`session bus`, `system bus` or `bus`, for people."""
+        self.address = address
 
 
 def choose_bus(setting: str, environ: Mapping[str, str]) -> Bus | None:

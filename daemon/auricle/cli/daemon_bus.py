@@ -107,15 +107,15 @@ def _start_it() -> str:
 
 def _bus_setting(args: argparse.Namespace) -> str:
     """`[dbus] bus`, without the time that all of the configuration takes. Raises ConfigError."""
-    import tomllib
-
     if (setting := os.environ.get("AURICLE__DBUS__BUS")) is not None:
         return setting
     for path in _files(args):
+        if not os.path.exists(path):  # where it may not be looked at, too
+            continue
+        import tomllib
+
         try:
             tables: Mapping[str, object] = tomllib.loads(path.read_text())
-        except FileNotFoundError:
-            continue
         except (OSError, ValueError):
             break
         section = tables.get("dbus", {})
