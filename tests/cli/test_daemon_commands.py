@@ -141,6 +141,8 @@ async def test_stop_mute_and_volume(message_bus: MessageBus) -> None:
         assert (assistant.status.muted, assistant.status.volume) == (True, 35)
         assert (await auricle("mute", bus=message_bus)).out == "on\n"
         assert (await auricle("volume", bus=message_bus)).out == "35\n"
+        assert json.loads((await auricle("mute", "--json", bus=message_bus)).out) == {"muted": True}
+        assert json.loads((await auricle("volume", "--json", "40", bus=message_bus)).out) == {"volume": 40}
         for words in ("volume 101", "mute maybe"):
             assert (await auricle(*words.split(), bus=message_bus)).status == 2
 
@@ -224,6 +226,16 @@ async def test_status_imports_nothing_heavy(message_bus: MessageBus) -> None:
     }
     assert "auricle.config" not in done.err.split()
     assert done.out.startswith("listening for hey jarvis")
+
+
+async def test_help_and_status_are_done_soon(message_bus: MessageBus) -> None:
+    """CPU time of the whole process, which a busy machine does not lengthen as it does the clock."""
+    code = "import os, sys; from auricle.cli.main import main; main(sys.argv[1:])"
+    code += "; print(sum(os.times()[:2]), file=sys.stderr)"
+    async with house(message_bus):
+        for words, limit_s in ((["--help"], 0.15), (["status"], 0.2)):
+            done = [await auricle(*words, bus=message_bus, before=(sys.executable, "-c", code)) for _ in range(4)]
+            assert min(float(one.err.split()[-1]) for one in done) < limit_s
 
 
 # --- the bytes

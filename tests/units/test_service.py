@@ -33,7 +33,7 @@ chime = false
 silence_s = 0.4
 """
 HEARD = re.compile(r"turn (\S+) \(hey_jarvis\) answered")
-FIRST_S, EVERY_S, TIMES = 3.0, 12.0, 40
+FIRST_S, EVERY_S, TIMES = 3.0, 9.0, 60
 WATCHDOG_S = 10.0
 
 
