@@ -1,6 +1,8 @@
 """What a person wants to see at a glance: each part and how it is, and the last turns with their times."""
 
-from collections import OrderedDict
+import math
+from collections import OrderedDict, deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -20,6 +22,8 @@ from auricle.model.turn import Stage
 from auricle.status import Status
 
 _TURNS = 5
+_TIMES = 500
+"""Turns whose times count for the percentiles."""
 
 
 @dataclass(slots=True)
@@ -53,6 +57,7 @@ class Overview:
         self._parts = {name: (True, detail) for name, detail in status.well.items()}
         self._parts |= {name: (False, detail) for name, detail in status.faults.items()}
         self._turns: OrderedDict[str, TurnSeen] = OrderedDict()
+        self._times: dict[str, deque[float]] = {}
 
     def observe(self, event: Event) -> None:
         match event:
@@ -78,7 +83,13 @@ class Overview:
                 if "reply" not in turn.stages_ms:
                     turn.end("reply", event.at)
             case TurnEnded() if event.turn in self._turns:
-                self._turns[event.turn].outcome = event.outcome.value
+                turn = self._turns[event.turn]
+                turn.outcome = event.outcome.value
+                for stage, took_ms in turn.stages_ms.items():
+                    self._times.setdefault(stage, deque(maxlen=_TIMES)).append(took_ms)
+                if "transcript" in turn.stages_ms and "reply" in turn.stages_ms:
+                    whole = self._times.setdefault("end of speech to reply", deque(maxlen=_TIMES))
+                    whole.append(round(sum(turn.stages_ms.values()), 1))
 
     def told(self) -> dict[str, object]:
         """The same, for JSON."""
@@ -99,6 +110,10 @@ class Overview:
                 }
                 for turn in self._turns.values()
             ],
+            "percentiles_ms": {
+                stage: {"median": percentile(times, 0.5), "p95": percentile(times, 0.95), "turns": len(times)}
+                for stage, times in self._times.items()
+            },
         }
 
     def _turn(self, id: str, at: datetime) -> TurnSeen:
@@ -107,3 +122,9 @@ class Overview:
             while len(self._turns) > _TURNS:
                 self._turns.popitem(last=False)
         return self._turns[id]
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The smallest value that so much of them do not exceed (nearest rank)."""
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]

@@ -45,6 +45,10 @@ def lines(told: Told) -> Iterator[str]:
         yield "last turns"
         for turn in turns:
             yield from turn_lines(turn)
+    if percentiles := table(told.get("percentiles_ms")):
+        yield "times of the last turns (median, 95th percentile)"
+        for name, found in percentiles.items():
+            yield f"  {name:<23} {found.get('median')} ms, {found.get('p95')} ms ({found.get('turns')} turns)"
     if troubled := [plugin for plugin in rows(told.get("plugins")) if plugin.get("state") not in _WELL]:
         yield "plugins in trouble"
         for plugin in troubled:

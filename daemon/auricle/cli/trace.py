@@ -15,6 +15,7 @@ Turns are recorded with [privacy] record = "false_wakes" or "all", readable by t
 examples:
   auricle trace list
   auricle trace show last
+  auricle trace show last --plot -o turn.svg
   auricle trace replay 7c9e66     what differs with today's settings, models and sentences; nothing is acted on
 """
 
@@ -37,6 +38,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     ):
         action = actions.add(name, line, json=what)
         action.add_argument("turn", metavar="TURN", help="its id or the beginning of it; last is the newest")
+        if name == "show":
+            action.add_argument("--plot", action="store_true", help="as a waterfall, against the sound")
+            action.add_argument("-o", "--output", metavar="FILE.svg", help="with --plot: write a picture")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -92,10 +96,29 @@ def _show(traces: "Traces", args: argparse.Namespace) -> int:
     if args.json:
         print_json(msgspec.to_builtins(trace))
         return 0
+    if args.plot:
+        return _plot(trace, args.output)
     print(f"turn {trace.turn} of {trace.site}, {trace.at.astimezone():%Y-%m-%d %H:%M:%S}: {trace.outcome}")
     print(f"sound: {path.with_suffix('.wav')}, from sample {trace.first_sample}; listened from {trace.listens_from}\n")
     rows = [(f"{step.after_ms:.0f}", step.stage, _words(step.input), _words(step.decision)) for step in trace.steps]
     print_table(["MS", "STAGE", "INPUT", "DECISION"], rows)
+    return 0
+
+
+def _plot(trace: "Trace", output: str | None) -> int:
+    import shutil
+    from pathlib import Path
+
+    from auricle.cli.waterfall import svg, text
+    from auricle.model.errors import AuricleError
+
+    if output is None:
+        print("\n".join(text(trace, shutil.get_terminal_size((100, 40)).columns)))
+        return 0
+    try:
+        Path(output).write_text(svg(trace), encoding="utf-8")
+    except OSError as error:
+        raise AuricleError(f"{output} cannot be written: {error.strerror or error}", code="trace") from error
     return 0
 
 
