@@ -31,7 +31,7 @@ def entities(settings: Mqtt, site: Site, described: Mapping[str, object], status
         common = {
             "name": name,
             "unique_id": f"auricle_{site.id}_{id}",
-            "default_entity_id": f"{platform}.auricle_{_slug(site.id)}_{id}",
+            "default_entity_id": f"{platform}.auricle_{_slug(site.id)}_{_slug(name)}",
             "availability_topic": f"{root}/availability",
         }
         return id, Component(platform, {**common, **options})

@@ -19,10 +19,12 @@ from auricle.settings import Mqtt
 
 _LOG = logging.getLogger(__name__)
 _INBOX = RECEIVE_MAXIMUM
-"""QoS 0 requests that wait for the event loop; one more is dropped. Those at QoS 1 may fill it twice, and then the
-network is not read: brokers send more than the maximum that they were told, and keep what they cannot send."""
+"""QoS 0 requests that wait for the event loop; one more is dropped."""
 _INBOX_BYTES = 32 * 1024 * 1024
-"""Over so much, the same holds as for too many."""
+"""Of requests that wait, at QoS 1 too; over it the network is not read: brokers send more than the maximum that
+they were told, and keep what they cannot send. Far below it reading must go on: acknowledgements come the same way."""
+_MESSAGE_BYTES = 1024
+"""A message beside its payload, rather less."""
 _OUTBOX = 8192
 """Messages that wait for the network: what all requests that can be in hand have to tell, and more."""
 _FIRST_BACKOFF_S = 0.5
@@ -101,7 +103,7 @@ class Link:
 
     @property
     def congested(self) -> bool:
-        """Whether the network takes less than there is to send: no time to begin more."""
+        """Whether the network takes less than there is to send: no time to begin many more."""
         return len(self._outbox) > _OUTBOX // 2
 
     def start(self) -> None:
@@ -154,7 +156,7 @@ class Link:
             if not self._inbox:
                 await self._arrived.wait()
         message = self._inbox.popleft()
-        self._bytes_out += len(message.payload)
+        self._bytes_out += len(message.payload) + _MESSAGE_BYTES
         return message
 
     def _wake(self) -> None:
@@ -201,7 +203,7 @@ class Link:
                     on_ready=self._on_ready,
                     on_message=self._on_message,
                     on_delivered=self._on_delivered,
-                    has_room=lambda: len(self._inbox) < 2 * _INBOX and not self._is_heavy(),
+                    has_room=lambda: not self._is_heavy(),
                     on_refused=lambda detail: self._report(False, detail),
                 )
             return self._connection.serve(self._outbox, self._wake_read, self._stopping)
@@ -258,7 +260,7 @@ class Link:
                 _LOG.warning("mqtt: more requests come than can be taken; dropping")
                 self._tell(self._listener.link_overflowed)
             return
-        self._bytes_in += len(message.payload)
+        self._bytes_in += len(message.payload) + _MESSAGE_BYTES
         self._inbox.append(message)
         if waiting == 0:
             self._tell(self._arrived.set)

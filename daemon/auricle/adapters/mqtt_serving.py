@@ -101,11 +101,9 @@ class Requests:
             self._wait_again(ticket, origin)
         try:
             while True:
-                if link.congested:
-                    await asyncio.sleep(_CONGESTED_S)
-                    continue
                 self._begin(await link.take(), link)
-                await asyncio.sleep(0)
+                # Not more than slowly: what has to be read to make room may stand behind what waits to be taken.
+                await asyncio.sleep(_CONGESTED_S if link.congested else 0)
         finally:
             for task in self._open:
                 task.cancel()

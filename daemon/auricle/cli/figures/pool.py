@@ -25,6 +25,7 @@ _TEXT = "The kitchen light is on."
 _MEMBERS = (1, 2, 4)
 _A_ROUND = 4
 """Requests that are sent at once, for each member."""
+_MOST_ROUNDS = 20
 
 
 def benches(loaded: LoadedConfig, plan: Plan) -> Iterator[Bench]:
@@ -32,6 +33,7 @@ def benches(loaded: LoadedConfig, plan: Plan) -> Iterator[Bench]:
 
 
 async def _pool(loaded: LoadedConfig, folder: Path, rounds: int) -> list[Figure]:
+    rounds = min(rounds, _MOST_ROUNDS)
     direct = await _direct_ms(loaded, rounds)
     quiet = write(folder / "pool.wav", bytes(2 * INBOUND_RATE_HZ * 900), INBOUND_RATE_HZ)
     figures = [Figure("synthesis, asked of the engine", "ms", tuple(direct))]
