@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import time
 
 import psutil
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from auricle.adapters.mqtt_serving import Requests
 from support.mosquitto import Mosquitto
 from support.running_mqtt import T, collect, off, parsed, running
 from support.scripted_assistant import ScriptedAssistant
@@ -20,19 +22,40 @@ TAKEN = (
     *(f"{T}/{name}/set" for name in ("mute", "volume")),
     "auricle/all/say",
 )
+VOICE = f"{T}/voice/set"
+"""Takes any one line of text."""
+POOL = ("auricle/pool/synthesize", "auricle/pool/transcribe")
 not_json = st.binary(min_size=1, max_size=200).map(lambda tail: b"{\xff" + tail)
 unknown = st.text(min_size=1, max_size=12).map(lambda name: json.dumps({f"?{name}": 1}).encode())
 misfits = st.sampled_from([b'{"text": 5}', b'{"id": "a b"}', b'{"id": []}', b'{"text": "a", "text"', b"{" * 70_000])
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(payloads=st.lists(st.one_of(not_json, unknown, misfits), min_size=len(TAKEN), max_size=len(TAKEN)))
-def test_each_bad_payload_is_one_error_and_the_next_good_one_works(mosquitto: Mosquitto, payloads: list[bytes]) -> None:
+@given(
+    payloads=st.lists(st.one_of(not_json, unknown, misfits), min_size=len(TAKEN), max_size=len(TAKEN)),
+    pooled=st.lists(st.one_of(not_json, unknown, misfits), min_size=len(POOL), max_size=len(POOL)),
+    voice=st.one_of(not_json, st.sampled_from([b"two\nlines", b"v" * 129, b"\x07"])),
+)
+def test_each_bad_payload_is_one_error_and_the_next_good_one_works(
+    mosquitto: Mosquitto, payloads: list[bytes], pooled: list[bytes], voice: bytes
+) -> None:
+    members = "auricle/pool/members/+"
+    bad = [*zip(TAKEN, payloads, strict=True), *zip(POOL, pooled, strict=True), (VOICE, voice)]
+
     async def check() -> None:
-        async with running(mosquitto.port) as run, collect(mosquitto, f"{T}/error", f"{T}/response/good") as seen:
-            await off(mosquitto.publish_all, list(zip(TAKEN, payloads, strict=True)))
-            errors = [parsed(message) for message in await off(seen.until, len(TAKEN))]
-            assert all(error["code"] == "bad_request" and ":" in str(error["message"]) for error in errors)
+        async with (
+            running(mosquitto.port, pool=True) as run,
+            collect(mosquitto, f"{T}/error", f"{T}/response/good") as seen,
+            collect(mosquitto, members) as present,
+        ):
+            while not parsed(await off(present.next))["online"]:
+                pass
+            await off(mosquitto.publish_all, bad)
+            errors = [parsed(message) for message in await off(seen.until, len(bad))]
+            assert all(error["code"] == "bad_request" for error in errors)
+            assert all(
+                re.match(r"(text|id|payload|audio|mute|volume|voice|\"?\?.*): ", str(e["message"])) for e in errors
+            )
             await off(mosquitto.publish, f"{T}/say", '{"text": "still here", "id": "good"}')
             assert (await off(seen.next)).topic == f"{T}/response/good"
             assert await off(seen.rest, 0.1) == []
@@ -40,6 +63,10 @@ def test_each_bad_payload_is_one_error_and_the_next_good_one_works(mosquitto: Mo
             assert (run.assistant.asked, run.assistant.stopped, run.assistant.prompts) == ([], [], [])
 
     asyncio.run(check())
+
+
+def test_no_topic_is_left_out() -> None:
+    assert {*TAKEN, VOICE} == set(Requests(ScriptedAssistant(), "auricle", T).topics)
 
 
 async def test_ten_mebibytes_of_garbage_are_one_error_on_each_topic(mosquitto: Mosquitto) -> None:
