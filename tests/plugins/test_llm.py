@@ -103,6 +103,16 @@ def test_the_loaded_intents_are_its_tools(auricle_house: House, url: str) -> Non
     assert house.faults == []
 
 
+def test_in_a_process_of_its_own_it_does_the_same(auricle_house: House, url: str) -> None:
+    keys = {"isolated": True, "url": url, "model": MODEL, "key": KEY}
+    house = auricle_house(Llm, Lists, config=keys, near_miss=1.0, timeout_s=30.0)
+    assert house.say("how was the weather") == "It rained all night. The garden is wet now. Nothing else happened."
+    house.say("we need milk")
+    assert house.say("could you empty my list") == "Shall I really clear the list?"
+    assert "nothing" in house.say("yes")
+    assert house.faults == []
+
+
 def test_sentences_are_handed_on_while_the_model_goes_on(url: str) -> None:
     async def story() -> list[str]:
         llm = _made(url)
