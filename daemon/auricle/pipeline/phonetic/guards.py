@@ -53,6 +53,39 @@ KINDS: Mapping[str, tuple[frozenset[str], ...]] = {
 }
 """Words of one kind: who was heard to say one meant no other."""
 
+COMMON: Mapping[str, frozenset[str]] = {
+    language: frozenset(words.split())
+    for language, words in {
+        "en": "a an the this that some any i i'd i'm i'll me my we us our you your it its is are was be am do does did "
+        "can could may might will would shall should let get got give have has had want need like make take bring "
+        "please to of in on at for from with by and or if so as what",
+        "de": "der die das den dem des ein eine einen einem einer ich mich mir mein meine wir uns unser du dich dir "
+        "dein es ist sind war sei bin mach mache machen gib gebt hol haben habe hätte hast kann kannst könnte könntest "
+        "will möchte würde soll brauche bitte zu im in am an auf aus bei für von mit und oder wenn als was",
+        "fr": "le la les l un une du de des d je j me m moi mon ma mes nous notre tu te t toi il ce c est sont suis "
+        "peux peut pourrais puis voudrais veux donne fais fait ai as a avoir être s'il plaît à au aux en dans sur pour "
+        "par avec et ou si que qu",
+        "es": "el la los las un una unos unas yo me mi mis nos tu te ti es son soy ser está puedo puedes puede podría "
+        "quiero quisiera dame da haz hace tengo tiene por favor a al de del en con para por y o si que",
+    }.items()
+}
+"""Words that most sentences have, whatever they are about: to have heard these tells little of which it was."""
+
+LEAST_TELLING = 2
+"""Phonemes of other words that there must be."""
+
+
+def telling_distance(
+    said: Sequence[str], said_phones: Sequence[tuple[str, ...]], costs: Sequence[float], family: str
+) -> float | None:
+    """Cost per phoneme of the words that tell which sentence it is; None where none is told from the others."""
+    common = COMMON.get(family, frozenset())
+    telling = [
+        (cost, len(sound)) for word, sound, cost in zip(said, said_phones, costs, strict=True) if word not in common
+    ]
+    count = sum(length for _, length in telling)
+    return sum(cost for cost, _ in telling) / count if common and count >= LEAST_TELLING else None
+
 
 def objection(
     heard: Sequence[str],

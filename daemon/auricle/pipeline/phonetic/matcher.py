@@ -11,7 +11,7 @@ from auricle.api import Intent
 from auricle.model.intent import Standing
 from auricle.pipeline import wording
 from auricle.pipeline.phonetic.graph import Graph, Template, all_words, words
-from auricle.pipeline.phonetic.guards import objection
+from auricle.pipeline.phonetic.guards import objection, telling_distance
 from auricle.pipeline.phonetic.phonemes import Phonemes, PhonemesUnavailable
 from auricle.pipeline.phonetic.rule import SoundRule
 from auricle.pipeline.phonetic.walk import Path as Way
@@ -25,6 +25,10 @@ LOOKED_AT = 0.5
 """Distance above which a sentence is not even told of."""
 DOUBTFUL = 0.06
 """A sentence this much farther than the threshold is worth a question."""
+TELLING = 0.92
+"""Share of the threshold up to which the words that tell a sentence from others may be away, on their own."""
+DOUBTFUL_TELLING = 1.3
+"""The same for a question."""
 SLACK = 0.7
 """Cost by which a whole command may fit worse than the beginning of a longer one, and still count as whole."""
 MOST_CANDIDATES = 8
@@ -155,6 +159,11 @@ class BySound:
         numbers = frozenset(str(value) for value in best.intent.slots.values() if type(value) is int)
         said_sounds = self._phonemes.of(way.words)
         family = wording.family(self.language)
+        telling = telling_distance(way.words, said_sounds, way.costs, family)
+        if telling is not None and telling > TELLING * distance:
+            near = telling <= DOUBTFUL_TELLING * distance
+            said = f"what tells it from other sentences is {telling:.3f} away, farther than {TELLING * distance:g}"
+            return (Verdict.ASK if near else Verdict.NONE), said
         against = objection(heard, sounds, way.words, said_sounds, numbers & set(way.words), family)
         if against is not None:
             return Verdict.ASK, against

@@ -9,6 +9,7 @@ few sentences by A* search back through the rows, which are its exact heuristic 
 import heapq
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +38,8 @@ class Path:
     marks: tuple[int, ...]
     """In the order in which they are said."""
     words: tuple[str, ...]
+    costs: tuple[float, ...]
+    """Each word's own; what was heard before it and stands for nothing counts for it."""
 
 
 class Walk:
@@ -81,12 +84,12 @@ class Walk:
             return
         most = min(ends)[0] + within
         last = len(self._heard)
-        # f, order of arrival, g, node, position, template, marks, words
-        queue: list[tuple[float, int, float, int, int, int, tuple[int, ...], tuple[str, ...]]] = []
+        # f, order of arrival, g, node, position, template, marks, words, each with g where it ends
+        queue: list[tuple[float, int, float, int, int, int, tuple[int, ...], tuple[tuple[str, float], ...]]] = []
         arrived = 0
         for cost, node, template in ends:
             if cost <= most:
-                heapq.heappush(queue, (cost, arrived, 0.0, node, last, template, (), self._word(node)))
+                heapq.heappush(queue, (cost, arrived, 0.0, node, last, template, (), self._word(node, 0.0)))
                 arrived += 1
         seen: set[tuple[int, int, int, tuple[int, ...]]] = set()
         for _ in range(MOST_STEPS):
@@ -98,7 +101,9 @@ class Walk:
             seen.add((node, at, template, marks))
             if node == 0:
                 if said:
-                    yield Path(cost, template, marks, said)
+                    ends_at = [cost, *(after for _, after in said)]
+                    own = tuple(before - after for before, after in pairwise(ends_at))
+                    yield Path(cost, template, marks, tuple(word for word, _ in said), own)
                 continue
             steps: list[tuple[float, int, int, tuple[int, ...]]] = []
             phone = graph.phone[node]
@@ -122,12 +127,12 @@ class Walk:
                     continue
                 total = spent + step + float(rows[row, position])
                 if total <= most + 1e-4:
-                    words = (*self._word(source), *said) if boundary and source != node else said
-                    heapq.heappush(queue, (total, arrived, spent + step, source, position, template, now, words))
+                    known = (*self._word(source, spent + step), *said) if boundary and source != node else said
+                    heapq.heappush(queue, (total, arrived, spent + step, source, position, template, now, known))
                     arrived += 1
 
-    def _word(self, node: int) -> tuple[str, ...]:
-        return (self._graph.texts[node],) if node in self._graph.texts else ()
+    def _word(self, node: int, spent: float) -> tuple[tuple[str, float], ...]:
+        return ((self._graph.texts[node], spent),) if node in self._graph.texts else ()
 
     def _all(self) -> None:
         """Compute every row: for small graphs quicker than to choose."""
