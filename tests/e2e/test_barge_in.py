@@ -93,6 +93,8 @@ def test_the_wake_word_over_our_own_speech_silences_it(site: Site, recordings: P
     cut = site.daemon.wait("speech", 5.0, status="cancelled")
     assert cut is not None
     assert cut["reason"] == "interrupted by a turn"
+    assert STORY.startswith(cut["heard"])
+    assert 0 < len(cut["heard"]) < len(STORY)
     assert site.silent_after_s(wake["s"]) < 1.0
 
 

@@ -95,6 +95,8 @@ class SpeechChanged(Event):
     text: str
     reason: str | None = None
     turn: str | None = None
+    heard: str | None = None
+    """Of what was cancelled: how much of the text had been said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,4 +45,6 @@ class Turn:
     """How long to wait for speech; None is as configured."""
     answers: bool = False
     """The microphone opened by itself, for the answer to a question."""
+    cut: str = ""
+    """What had been heard of the speech that this turn interrupted."""
     at: datetime = field(default_factory=utc_now)

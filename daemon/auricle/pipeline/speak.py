@@ -153,11 +153,16 @@ class Speech:
             ended += self._cut(reason)
         return ended
 
-    def hold(self) -> None:
-        """A turn begins: cut what is being said, and let only replies and alarms through until `release`."""
+    def hold(self) -> str:
+        """A turn begins: cut what is being said, and let only replies and alarms through until `release`.
+
+        Return what had been heard of what was cut.
+        """
         self._held = True
+        heard = self._current[0].so_far.heard(time.monotonic()) if self._current is not None else ""
         self._cut("interrupted by a turn")
         self._speaker.prepare()
+        return heard
 
     def release(self) -> None:
         self._held = False
@@ -298,6 +303,7 @@ class Speech:
                 started = True
                 if begun is not None:
                     await begun  # written while the speech was made: a restart can say that this one was cut
+                ticket.so_far.started_s = time.monotonic()
                 self._tell(ticket, SpeechStatus.STARTED)
             yield frame
 
@@ -305,10 +311,10 @@ class Speech:
         try:
             if ticket.request.chime:
                 await made.put(chime("attention"))
-            follows = ticket.more is not None
-            sound = self._synthesized(ticket.request, ticket.more, *((ticket.making,) if follows else ()))
+            sound = self._synthesized(ticket.request, ticket.more, ticket.making)
             async with aclosing(sound) as frames:
                 async for frame in frames:
+                    ticket.so_far.made(frame.seconds)
                     await made.put(frame)
             await made.put(None)
         except Exception as error:  # handed to the player's side, where it ends the request
@@ -364,7 +370,10 @@ class Speech:
 
     def _tell(self, ticket: SpeechTicket, status: SpeechStatus, reason: str | None = None) -> None:
         request = ticket.request
-        self._publish(SpeechChanged(id=request.id, status=status, text=ticket.text, reason=reason, turn=request.turn))
+        heard = ticket.so_far.heard(time.monotonic()) if status is SpeechStatus.CANCELLED else None
+        self._publish(
+            SpeechChanged(id=request.id, status=status, text=ticket.text, reason=reason, turn=request.turn, heard=heard)
+        )
 
 
 async def _frames_of(frame: AudioFrame) -> AsyncIterator[AudioFrame]:

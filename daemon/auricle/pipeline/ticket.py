@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 from auricle.model.speech import SpeechRequest, SpeechStatus
+from auricle.pipeline.so_far import SoFar
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class SpeechTicket:
     """Text that follows the request's own, as it is made."""
     text: str = ""
     """The text; of one that still comes, what is spoken or about to be."""
+    so_far: SoFar = field(default_factory=SoFar)
     _result: "asyncio.Future[SpeechResult]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     def __post_init__(self) -> None:
@@ -47,8 +49,10 @@ class SpeechTicket:
             self._result.set_result(result)
 
     def making(self, piece: str) -> None:
-        """A piece of a text that still comes is about to be made."""
-        self.text = f"{self.text} {piece}".strip()
+        """A piece of the text is about to be made."""
+        self.so_far.piece(piece)
+        if self.more is not None:
+            self.text = f"{self.text} {piece}".strip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ class Conversation:
         """A whole spoken turn. Never raises but when cancelled; always ends in TurnEnded."""
         began = time.monotonic()
         outcome = Outcome.CANCELLED
-        self.speech.hold()
+        turn = replace(turn, cut=self.speech.hold())
         try:
             outcome = await self.hear(turn)
         except AuricleError as error:
