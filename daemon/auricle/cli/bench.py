@@ -28,7 +28,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="real recordings (WAV or FLAC), for the measurements that need some",
     )
     parser.add_argument(
-        "--noise", type=Path, metavar="FILE", help="noise to mix into the recordings, for the topic intents"
+        "--noise", type=Path, metavar="FILE", help="noise to mix into the recordings, for the topics intents and wake"
     )
     parser.add_argument("--only", action="append", choices=list(TOPICS), help="measure only this (may be repeated)")
 

@@ -21,6 +21,7 @@ _APART_SAMPLES = INBOUND_RATE_HZ // 2
 _LATEST_SAMPLES = 3 * INBOUND_RATE_HZ
 """An answer that comes later than this is about sound that the ears have forgotten."""
 _WAITING = 2
+_KEPT = 32
 _IDLE_S = 60.0
 """The second engine is let go of after so long without a candidate."""
 _CLOSE_S = 2.0
@@ -125,6 +126,8 @@ class SecondLook:
         self._closing = False
         self.looks = 0
         """How many candidates the second engine has been asked about."""
+        self.looked: deque[tuple[Candidate, float]] = deque(maxlen=_KEPT)
+        """The last answers, with the second engine's score."""
 
     def remember(self, frame: AudioFrame) -> None:
         """Take the next inbound audio; a jump in it makes all looks before it void."""
@@ -147,6 +150,7 @@ class SecondLook:
                 return found
             late = self._ring[-1].end_sample - look.candidate.sample if self._ring else 0
             current = look.stream == self._stream and late <= _LATEST_SAMPLES
+            self.looked.append((look.candidate, score))
             _LOG.debug("second look at %s: %.3f and %.3f", look.candidate.wake_word, look.candidate.score, score)
             if current and score >= self._confirm:
                 found.append(look.candidate)

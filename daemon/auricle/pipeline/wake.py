@@ -157,6 +157,14 @@ class WakeDetector:
         """How often the second engine has been asked since `load`."""
         return 0 if self._second is None else self._second.look.looks
 
+    def looked(self) -> list[tuple[Candidate, float]]:
+        """Take the last candidates that were looked at (32 at most), with the second engine's scores."""
+        if self._second is None:
+            return []
+        found = list(self._second.look.looked)
+        self._second.look.looked.clear()
+        return found
+
     def reset(self) -> None:
         """Forget all sound heard so far: another stream begins."""
         for engine in self._engines:

@@ -17,6 +17,7 @@ TOPICS = {
     "stt": "stt",
     "tts": "tts",
     "turn": "turns",
+    "wake": "wakes",
     "commands": "commands",
     "whispers": "whispers",
     "intents": "intents",
