@@ -46,6 +46,7 @@ from auricle.model.events import ComponentChanged, Event, QualityFound
 from auricle.model.turn import utc_now
 from auricle.notify import tell_systemd
 from auricle.pipeline.capture import Capture
+from auricle.pipeline.ducking import Ducking
 from auricle.pipeline.ears import Ears
 from auricle.pipeline.far_end import FarEnd
 from auricle.pipeline.meter import Meter
@@ -221,6 +222,7 @@ class Daemon:
         if self._overheard is not None:
             self._beside(Tracer(self.config, self.bus, self._overheard, traces).run(), "traces")
         self._beside(conversation.speech.run(), "speech")
+        self._beside(self._ducking().run(self.bus, lambda: self.assistant.status), "ducking")
         await self.assistant.resume()
         learn = conversation.dialogue.dispatcher.learn_sounds
         self._beside(load_ahead(self.bus, self.fleet, lambda: _beside_all(learn)), "loading ahead")
@@ -280,6 +282,12 @@ class Daemon:
     def _reloaded(self) -> None:
         self._systemd.words = [word.model for word in self.config.wake.waking]
         self._dbus.refresh()
+
+    def _ducking(self) -> Ducking:
+        output = self.config.audio.output
+        heard = output.device != "null" and not str(output.device).startswith("file:")
+        when = output.duck if heard else "off"
+        return Ducking(when, output.duck_volume, sink=output.device, file=self._state / "ducked.json")
 
     def _signs(self) -> Signs:
         return Signs(

@@ -76,6 +76,16 @@ class AudioOutput(Section, frozen=True, kw_only=True):
     volume: Annotated[
         int, Meta(ge=0, le=100, description="Volume until one is set at run time, which is kept.", extra={"unit": "%"})
     ] = 80
+    duck: Annotated[
+        Literal["off", "listening", "always"],
+        Meta(
+            description="When other players on this speaker are made softer (PulseAudio, PipeWire): while a command is "
+            "heard, always in a turn and while something is said, or never."
+        ),
+    ] = "always"
+    duck_volume: Annotated[
+        int, Meta(ge=0, le=100, description="To what share of their own volume.", extra={"unit": "%"})
+    ] = 30
 
 
 class Audio(Section, frozen=True, kw_only=True):
