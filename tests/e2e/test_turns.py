@@ -53,6 +53,9 @@ def question(tmp_path: Path, speak: Speak) -> Path:
 @pytest.fixture
 def den(tmp_path: Path, pulse: PulseServer, mosquitto: Mosquitto) -> Iterator[RunningDaemon]:
     with running_daemon(tmp_path, CONFIG.format(port=mosquitto.port), pulse.env) as daemon:
+        with mosquitto.collect("auricle/den/availability") as told:  # it joins the broker once it listens
+            while told.next().payload != b"online":
+                pass
         yield daemon
 
 
