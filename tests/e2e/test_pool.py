@@ -3,6 +3,7 @@
 import json
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -36,6 +37,9 @@ pool = true
 SENTENCE = "The quick brown fox jumps over the lazy dog, and number {} follows it down to the river."
 
 
+REQUESTS = 14
+
+
 def member(stack: ExitStack, folder: Path, site: str, port: int) -> RunningDaemon:
     (folder / site).mkdir()
     sound = folder / site / "hour.flac"
@@ -46,7 +50,9 @@ def member(stack: ExitStack, folder: Path, site: str, port: int) -> RunningDaemo
 @pytest.mark.timeout(300)
 def test_what_a_killed_member_had_in_hand_is_done_by_the_other(tmp_path: Path, mosquitto: Mosquitto) -> None:
     with ExitStack() as stack:
-        kitchen, attic = (member(stack, tmp_path, site, mosquitto.port) for site in ("kitchen", "attic"))
+        with ThreadPoolExecutor() as starting:
+            begun = [starting.submit(member, stack, tmp_path, site, mosquitto.port) for site in ("kitchen", "attic")]
+            kitchen, attic = (one.result() for one in begun)
         seen = stack.enter_context(mosquitto.collect("auricle/pool/members/+", "answers/+"))
         present: set[str] = set()
         while len(present) < 2:
@@ -54,7 +60,7 @@ def test_what_a_killed_member_had_in_hand_is_done_by_the_other(tmp_path: Path, m
             if json.loads(message.payload)["online"]:
                 present.add(message.topic)
         with mosquitto.client() as (client, _):
-            for number in range(24):
+            for number in range(REQUESTS):
                 properties = Properties(PacketTypes.PUBLISH)
                 properties.ResponseTopic = f"answers/{number}"
                 text = SENTENCE.format(number)
@@ -68,9 +74,9 @@ def test_what_a_killed_member_had_in_hand_is_done_by_the_other(tmp_path: Path, m
         kitchen.process.kill()
         for child in children:
             child.wait(10)
-        killed_with = 24 - sum(answers.values())
+        killed_with = REQUESTS - sum(answers.values())
         deadline = time.monotonic() + 150
-        while len(answers) < 24 and time.monotonic() < deadline:
+        while len(answers) < REQUESTS and time.monotonic() < deadline:
             message = seen.next(timeout_s=60)
             if message.topic.startswith("answers/"):
                 answers[message.topic] += 1
@@ -81,5 +87,5 @@ def test_what_a_killed_member_had_in_hand_is_done_by_the_other(tmp_path: Path, m
         assert killed_with > 2
         assert min(sizes) > 24_000
         assert {id: count for id, count in answers.items() if count and count != 1} == {}
-        assert sum(answers.values()) == 24
+        assert sum(answers.values()) == REQUESTS
         assert "taking over what it left" in attic.log_path.read_text()
