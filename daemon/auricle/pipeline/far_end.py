@@ -16,6 +16,7 @@ _REACH = 16
 """Samples on either side that an interpolated one is made of."""
 _STEPS = 512
 _WAITING = 1_024
+_CLOCK_BLOCKS = 100
 _FULL_SCALE = 32_768.0
 
 
@@ -30,6 +31,8 @@ class FarEnd:
         self._resampler: Resampler | None = None
         self._format: Format | None = None
         self._asked_s = 0.0
+        self._clock: deque[float] = deque(maxlen=_CLOCK_BLOCKS)
+        """Of the last blocks: one that a device asked for early, and threw away, is forgotten."""
         self._ring = np.zeros(_KEPT, np.float32)
         self.opened = 0
         """How often the device's sound began anew."""
@@ -56,7 +59,8 @@ class FarEnd:
             if form != self._format or asked_s - self._asked_s > 1.0 or self._resampler is None:
                 self._begin(form, asked_s)
             self._asked_s = asked_s
-            self.began_s = min(self.began_s, asked_s - self.end / INBOUND_RATE_HZ)
+            self._clock.append(asked_s - self.end / INBOUND_RATE_HZ)
+            self.began_s = min(self._clock)
             samples = np.zeros(frames, "<i2")
             given = np.frombuffer(sound, "<i2")[:: form.channels]
             samples[: len(given)] = given
@@ -84,6 +88,7 @@ class FarEnd:
         self.end = 0
         self.sounded = -_KEPT
         self.began_s = asked_s
+        self._clock.clear()
 
     def _keep(self, samples: npt.NDArray[np.int16], sounds: bool) -> None:
         places = np.arange(self.end, self.end + len(samples)) % _KEPT
