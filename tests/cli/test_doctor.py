@@ -71,8 +71,6 @@ def type_in(room: PulseServer, advice: list[str], start: str) -> None:
 @pytest.mark.sound
 def test_a_microphone_that_is_missing_and_one_that_is_muted(room: tuple[Patient, PulseServer]) -> None:
     patient, pulse = room
-    assert patient.ask("sound")["microphone"]["state"] == "ok"
-
     pulse.mute_mic(True)
     muted = patient.ask("sound")["microphone"]
     assert muted["state"] == "failed"

@@ -13,7 +13,7 @@ from auricle.api import EngineUnavailable, SynthesisRequest
 from auricle.app.loading import load_ahead
 from auricle.bus import EventBus
 from auricle.engines.fleet import Fleet
-from auricle.model.errors import ConfigError
+from auricle.model.errors import BadRequest, ConfigError
 from auricle.model.events import SpeechChanged, WakeHeard
 from auricle.model.speech import SpeechStatus
 from auricle.settings import Stt, Tts
@@ -89,6 +89,11 @@ async def test_the_configured_voice_is_the_engines_own(make: Make) -> None:
     fleet = make(tts=Tts(engine="mouth", voice="zoe"))
     await fleet.start()
     assert (await fleet.voices())[0].name == "zoe"
+    assert len([frame async for frame in fleet.tts.synthesize(SynthesisRequest("hello"))]) == 2
+    fleet.use_voice("nobody")
+    with pytest.raises(BadRequest, match="nobody"):
+        _ = [frame async for frame in fleet.tts.synthesize(SynthesisRequest("hello"))]
+    fleet.use_voice("")
     assert len([frame async for frame in fleet.tts.synthesize(SynthesisRequest("hello"))]) == 2
 
 

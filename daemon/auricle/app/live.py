@@ -137,6 +137,7 @@ class LiveSettings:
         speech = self._conversation.speech
         held = {key: getattr(config.tts, key) for key in _SAID}
         self._hold(tts=msgspec.structs.replace(tts, **held))
+        self._daemon.fleet.use_voice(config.tts.voice)
         speech.use(voice_settings(self._daemon.config, self._daemon.assistant))
         if config.tts.voice != tts.voice and "voice" not in self._daemon.store.load():
             self._daemon.assistant.publish(VoiceSet(voice=config.tts.voice))

@@ -126,6 +126,10 @@ class Fleet:
             return place.voices
         return ()
 
+    def use_voice(self, voice: str) -> None:
+        """Of requests that name none, from the next one on; empty is the first engine's own."""
+        self.tts.tiers[0].voice = voice or None
+
     def _names(self, kind: EngineKind) -> list[tuple[str, bool]]:
         section = self._stt if kind == "stt" else self._tts
         names = dict.fromkeys((section.engine, *section.fallback))

@@ -130,9 +130,9 @@ class WyomingTts(_Proxy):
     def __init__(
         self, place: Place, *, timeout_s: float, voice: str | None = None, limits: Limits = DEFAULT_LIMITS
     ) -> None:
-        """timeout_s: longest wait for the next piece of sound. voice: when a request names none."""
+        """timeout_s: longest wait for the next piece of sound. voice: when a request names none; may change."""
         super().__init__(place, timeout_s=timeout_s, limits=limits)
-        self._voice = voice
+        self.voice = voice
 
     async def synthesize(self, request: SynthesisRequest) -> AsyncGenerator[AudioFrame, None]:
         """A worker's speech is given once it is whole, so that one that fails in the middle can be said by another.
@@ -141,7 +141,7 @@ class WyomingTts(_Proxy):
         option that the engine does not have.
         """
         async with self._request() as client:
-            await client.send(_synthesize(request, request.voice or self._voice))
+            await client.send(_synthesize(request, request.voice or self.voice))
             position, speed, pitch, whole = 0, 1.0, 0.0, self.place.local
             kept: list[AudioFrame] = []
             while True:
