@@ -102,6 +102,10 @@ class Link:
         return self._ready
 
     @property
+    def client_id(self) -> str:
+        return self._client_id
+
+    @property
     def congested(self) -> bool:
         """Whether the network takes less than there is to send: no time to begin many more."""
         return len(self._outbox) > _OUTBOX // 2

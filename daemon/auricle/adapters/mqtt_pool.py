@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from hashlib import sha256
 from typing import Annotated
 
 import msgspec
@@ -34,6 +35,8 @@ _QUIET_S = 2.0
 _LONGEST_TAKE_OVER_S = 3600.0
 _LOOK_S = 0.1
 _MEMBERS = 256
+_ANSWERED = 4096
+"""Requests that are known to be answered, in case they come again; more than sessions can have in hand."""
 
 
 class Member(payloads.Payload, frozen=True, kw_only=True):
@@ -57,14 +60,17 @@ class Pool:
         prefix = settings.topic_prefix.rstrip("/")
         self._answers = f"{prefix}/{site.id}/response"
         self._members_topic = f"{prefix}/pool/members/"
+        self._answered_topic = f"{prefix}/pool/answered"
         self._id = f"{settings.client_id or f'auricle-{site.id}'}-pool"
         self._serve_of: dict[str, Callable[[Incoming], Awaitable[tuple[str, payloads.Answer]]]] = {
             f"{prefix}/pool/synthesize": self._synthesize,
             f"{prefix}/pool/transcribe": self._transcribe,
         }
         self._shared = tuple(f"$share/auricle/{topic}" for topic in self._serve_of)
-        self._link = self._make_link(self._id, topics=(*self._shared, f"{self._members_topic}+"))
+        self._link = self._make_link(self._id, topics=(*self._shared, f"{self._members_topic}+", self._answered_topic))
         self._members: dict[str, Member] = {}
+        self._answered: dict[bytes, None] = {}
+        """What any member has told to be answered, by its name: the oldest first."""
         self._taking: dict[str, asyncio.Task[None]] = {}
         self._room = asyncio.Semaphore(_AT_ONCE)
         self._open: set[asyncio.Task[None]] = set()
@@ -131,9 +137,12 @@ class Pool:
             except BaseException:
                 self._room.release()
                 raise
-            if incoming.topic.startswith(self._members_topic):
+            if incoming.topic.startswith(self._members_topic) or incoming.topic == self._answered_topic:
                 self._room.release()
-                self._note(incoming)
+                if incoming.topic == self._answered_topic:
+                    self._remember(incoming.payload)
+                else:
+                    self._note(incoming)
                 link.ack(incoming)
                 continue
             task = asyncio.create_task(self._serve(incoming, link), name=f"mqtt {incoming.topic}")
@@ -148,7 +157,8 @@ class Pool:
 
     async def _serve(self, incoming: Incoming, link: Link) -> None:
         serve = self._serve_of.get(incoming.topic)
-        if serve is None:
+        name = _name_of(incoming, link.client_id)
+        if serve is None or (incoming.again and name in self._answered):
             link.ack(incoming)
             return
         answered = True
@@ -169,6 +179,9 @@ class Pool:
             _LOG.exception("mqtt: a request on %s failed", incoming.topic)
             self._refuse(incoming, AuricleError(f"the request failed ({type(error).__name__})"), link)
         if answered:
+            # Before the acknowledgement: who gets the request after a death in between knows that it has its answer.
+            link.send(Outgoing(self._answered_topic, name))
+            self._remember(name)
             self._done += 1
             link.ack(incoming)
 
@@ -196,6 +209,11 @@ class Pool:
         if topic is not None and topic not in self._serve_of and is_publishable(topic):
             answer = payloads.to_json(payloads.error_of(event))
             link.send(Outgoing(topic, answer, correlation=incoming.correlation))
+
+    def _remember(self, name: bytes) -> None:
+        self._answered[name[:64]] = None
+        if len(self._answered) > _ANSWERED:
+            del self._answered[next(iter(self._answered))]
 
     async def _tell(self) -> None:
         told = (0, 0)
@@ -241,7 +259,9 @@ class Pool:
         if gone not in self._members or gone in living or min((*living, self._id)) != self._id:
             return
         _LOG.info("mqtt pool: %s is gone; taking over what it left", gone)
-        link = self._make_link(gone, topics=(f"{self._members_topic}{gone}",), drops=self._shared)
+        # What goes on elsewhere must not keep its session from falling silent.
+        drops = (*self._shared, self._answered_topic, f"{self._members_topic}+")
+        link = self._make_link(gone, topics=(f"{self._members_topic}{gone}",), drops=drops)
         link.start()
         draining = asyncio.create_task(self._take_all(link, _QUIET_S), name=f"mqtt pool drain of {gone}")
         try:
@@ -259,3 +279,9 @@ class Pool:
             await link.stop()
         self._members.pop(gone, None)
         self._link.send(Outgoing(f"{self._members_topic}{gone}", b"", retain=True))
+
+
+def _name_of(incoming: Incoming, session: str) -> bytes:
+    """The same for a request that comes again in its session, whoever has that by then."""
+    named = (session, incoming.topic, str(incoming.mid), incoming.response_topic or "")
+    return sha256("\0".join(named).encode() + (incoming.correlation or b"") + incoming.payload).hexdigest().encode()
