@@ -22,7 +22,7 @@ _ALLOWANCE = 2.0
 """Attempts that may be in vain before any was of use."""
 _DECAY = 0.98
 """Of what is remembered of the share, at each command: some fifty commands count."""
-_TAIL = 3200
+_TAIL = 6400
 """Samples after the last loud one that are the speaker's too: the decay of a word, soft consonants."""
 _GOES_ON = 1600
 """Samples of voice after the pause that show that the speaker went on."""
