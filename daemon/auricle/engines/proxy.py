@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -22,6 +23,7 @@ from auricle.engines.place import Place
 from auricle.engines.wire import DEFAULT_LIMITS, IdlePeer, Limits
 from auricle.model.audio import INBOUND_RATE_HZ, SAMPLE_BYTES, AudioFrame
 from auricle.model.errors import (
+    BadRequest,
     EngineDied,
     EngineError,
     EngineTimeout,
@@ -265,6 +267,9 @@ def _synthesize(request: SynthesisRequest, voice: str | None) -> Event:
         extras["language"] = request.language
     if request.pitch:
         extras["pitch"] = request.pitch
+    for name, value in request.options.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise BadRequest(f"{name} is {value}, which is no number", field=name)  # JSON has no such thing
     if request.options:
         extras["options"] = dict(request.options)
     event.data[EXTRAS] = extras
