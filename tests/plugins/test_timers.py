@@ -143,6 +143,7 @@ def test_alarm_is_for_the_time_that_was_said(
 
 
 def test_alarm_rings_when_the_clock_says_so_and_comes_again(house: Harness) -> None:
+    house.say("when is my next alarm")  # the sentences are known before the clock is a second from seven
     house.offset = datetime(2026, 11, 26, 6, 59, 59).astimezone() - datetime.now().astimezone()
     assert house.say("wake me every day at 7 am") == "Alarm set for 7:00 AM every day."
     house.until(lambda: house.said)
