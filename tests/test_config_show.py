@@ -69,5 +69,5 @@ def test_secrets_are_masked_and_sources_told(tmp_path: Path) -> None:
 def test_defaults_are_shown_as_such() -> None:
     loaded = load_config(Path("/dev/null"), {})
     text = show_text(loaded, {}, {})
-    assert 'words = [{ model = "hey_jarvis", engine = "microwakeword" }]  # default' in text
+    assert 'words = [{ model = "hey_jarvis", engine = "microwakeword", meaning = "wake" }]  # default' in text
     assert "[engines]" not in text

@@ -1,13 +1,18 @@
 """Replies that are still being made: said as they come, or gathered for whoever reads them whole."""
 
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import replace
 
 from auricle.model.errors import AuricleError
-from auricle.model.intent import Reply
+from auricle.model.events import IntentHandled
+from auricle.model.intent import Intent, Reply, Transcript
 from auricle.model.speech import SpeechRequest, SpeechStatus
+from auricle.model.turn import Turn
 from auricle.pipeline.cutting import MOST_CHARACTERS, joined
 from auricle.pipeline.speak import Speech
+
+_LOG = logging.getLogger("auricle.turn")
 
 
 async def whole(reply: Reply) -> Reply:
@@ -65,3 +70,16 @@ class Telling:
 async def _close(stream: AsyncIterator[str]) -> None:
     if isinstance(stream, AsyncGenerator):
         await stream.aclose()
+
+
+def handled(intent: Intent | None, reply: Reply, transcript: Transcript, turn: Turn) -> IntentHandled:
+    """What is told of an answer, once its text is known."""
+    _LOG.debug("turn %s: %r -> %s -> %r", turn.id, transcript.text, intent, reply.text)
+    return IntentHandled(
+        turn=turn.id,
+        name=intent.name if intent else None,
+        slots=intent.slots if intent else {},
+        text=transcript.text,
+        handled_by=reply.handled_by,
+        reply=reply.text,
+    )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from auricle.model.errors import AuricleError, NothingHeard
-from auricle.model.events import ErrorRaised, Event, IntentHandled, StageChanged, TurnEnded
+from auricle.model.events import ErrorRaised, Event, StageChanged, TurnEnded
 from auricle.model.intent import Intent, Reply, Transcript
 from auricle.model.speech import SpeechRequest, SpeechStatus
 from auricle.model.turn import Outcome, Stage, Turn
@@ -15,7 +15,7 @@ from auricle.pipeline.ears import Ears
 from auricle.pipeline.endpoint import EndpointRule, Hearing
 from auricle.pipeline.phrases import phrase
 from auricle.pipeline.speak import Speech
-from auricle.pipeline.streamed import Telling, whole
+from auricle.pipeline.streamed import Telling, handled, whole
 from auricle.pipeline.transcribe import Transcriber
 
 _LOG = logging.getLogger("auricle.turn")
@@ -79,7 +79,7 @@ class Conversation:
         self.publish(StageChanged(stage=Stage.THINKING, turn=turn.id))
         intent, reply = await self.dialogue.respond(transcript, turn)
         if reply.stream is None:
-            self._tell(intent, reply, transcript, turn)
+            self.publish(handled(intent, reply, transcript, turn))
             said = await self.say(reply, turn)
         else:
             said = await self.tell(intent, reply, transcript, turn)
@@ -91,7 +91,7 @@ class Conversation:
         """The intent and its reply; also what a typed command is answered with."""
         intent, reply = await self.dialogue.respond(transcript, turn)
         reply = await whole(reply)
-        self._tell(intent, reply, transcript, turn)
+        self.publish(handled(intent, reply, transcript, turn))
         return intent, reply
 
     async def tell(self, intent: Intent | None, reply: Reply, transcript: Transcript, turn: Turn) -> SpeechStatus:
@@ -101,20 +101,7 @@ class Conversation:
         try:
             return await telling.say(self.speech, turn=turn.id, language=turn.language)
         finally:
-            self._tell(intent, replace(reply, text=telling.text, stream=None), transcript, turn)
-
-    def _tell(self, intent: Intent | None, reply: Reply, transcript: Transcript, turn: Turn) -> None:
-        _LOG.debug("turn %s: %r -> %s -> %r", turn.id, transcript.text, intent, reply.text)
-        self.publish(
-            IntentHandled(
-                turn=turn.id,
-                name=intent.name if intent else None,
-                slots=intent.slots if intent else {},
-                text=transcript.text,
-                handled_by=reply.handled_by,
-                reply=reply.text,
-            )
-        )
+            self.publish(handled(intent, replace(reply, text=telling.text), transcript, turn))
 
     async def say(self, reply: Reply, turn: Turn) -> SpeechStatus:
         """From the reply to the last sample of it that was played."""
