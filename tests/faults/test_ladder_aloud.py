@@ -100,12 +100,13 @@ async def test_a_worker_killed_between_pieces_neither_drops_nor_repeats_a_senten
     samples = np.frombuffer(bytes(heard), "<i2")
     assert killed == 2
     assert piper.restarts == 2
-    assert np.array_equal(samples, whole)
+    # An engine that was late is given shorter pieces from then on, so that the sound differs and the words do not.
+    assert len(whole) * 0.9 < len(samples) < len(whole) * 1.3
     assert read(samples, 24_000) == WORDS
 
 
 async def test_a_worker_killed_while_it_makes_a_sentence_says_that_sentence_once(
-    parts: EngineParts, piper: Worker
+    parts: EngineParts, piper: Worker, read: Read
 ) -> None:
     tts = FallbackTts([WyomingTts(piper, timeout_s=60)], on_change=parts.note)
     whole = await _said(tts)
@@ -113,5 +114,7 @@ async def test_a_worker_killed_while_it_makes_a_sentence_says_that_sentence_once
     while not piper._clients:
         await asyncio.sleep(0)
     psutil.Process(piper.figures().pid).kill()
-    assert np.array_equal(await said, whole)
+    samples = await said
+    assert len(whole) * 0.9 < len(samples) < len(whole) * 1.3
+    assert read(samples, 24_000) == WORDS
     assert any("it is asked once more" in error.message for error in parts.errors)
