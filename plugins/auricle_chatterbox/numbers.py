@@ -44,6 +44,6 @@ def _converted(number: float, language: str, form: str) -> str:
     try:
         said = str(num2words(number, lang=language, to=form))
     except (NotImplementedError, OverflowError, ValueError, TypeError, KeyError, IndexError):
-        # Converters differ in what they can do, and in how they say that they cannot.
+        # num2words' converters differ in what they can do, and in how they say that they cannot.
         return ""
     return said.replace("-", " ") if language == "en" else said

@@ -68,15 +68,16 @@ def load_model(folder: Path, device: str, dtype: torch.dtype) -> transformers.Wh
 
 def quantise(model: transformers.WhisperForConditionalGeneration) -> bool:
     """Turn the matrices to int8 in place; false, and nothing is changed, where torch cannot for this processor."""
+    if torch.backends.quantized.engine == "none":
+        _log.warning("Whisper computes in float32, not in int8: torch has no engine for it on this processor")
+        return False
     try:
-        if torch.backends.quantized.engine == "none":
-            raise NotImplementedError("no engine for quantised numbers")
         with warnings.catch_warnings():
             # torch's successor of this is a package of its own.
             warnings.simplefilter("ignore")
             each_row = {torch.nn.Linear: torch.ao.quantization.per_channel_dynamic_qconfig}
             torch.ao.quantization.quantize_dynamic(model, each_row, inplace=True)
-    except (NotImplementedError, AttributeError, RuntimeError) as error:
+    except (NotImplementedError, AttributeError, RuntimeError) as error:  # NotImplementedError is torch's own
         _log.warning("Whisper computes in float32, not in int8, which torch cannot do here: %s", error)
         return False
     return True

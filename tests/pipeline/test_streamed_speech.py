@@ -102,6 +102,27 @@ async def test_each_piece_is_made_before_the_one_before_ends(rtf: float) -> None
     assert len(spoken[0]) <= 90
 
 
+@pytest.mark.parametrize(("rtf", "late_s"), [(2.0, 0.0), (0.2, 5.0)])
+async def test_a_slow_engine_and_one_that_is_late_are_given_whole_sentences(rtf: float, late_s: float) -> None:
+    now = 0.0
+    pace = Pace()
+    pace.made(1.0, rtf)
+    lead = Lead(pace, lambda: now)
+    lead.sound(SOUND)
+    now = late_s
+    sentences = ["It is on.", "The washing machine in the cellar has finished and the light is on."]
+    assert await cut(Cutter(" ".join(sentences)), lead) == sentences
+
+
+def test_an_engine_that_was_started_again_is_not_slow_from_then_on() -> None:
+    pace = Pace()
+    found = []
+    for worked_s in (0.2, 3.0, 0.2, 0.6, 0.2):
+        pace.made(1.0, worked_s)
+        found.append(pace.rtf)
+    assert found == [0.2, 3.0, 0.2, 0.6, 0.4]
+
+
 async def test_words_are_said_without_their_sentence_only_where_the_sound_runs_out() -> None:
     now = 0.0
     lead = Lead(Pace(), lambda: now)

@@ -73,7 +73,7 @@ def _portable(part: Any) -> None:
 
 
 def _anything(kind: type) -> dict[str, Any]:
-    """A plugin's slots hold what it likes."""
+    """A plugin's slots hold what it likes. As msgspec's `schema_hook`: NotImplementedError says "not one of mine"."""
     if kind is not object:
         raise NotImplementedError
     return {"description": "anything that JSON can say"}

@@ -43,7 +43,10 @@ class Ahead:
 
 
 class Pace:
-    """How long an engine works for a second of speech, as it was seen lately; grows at once, and falls slowly."""
+    """How long an engine works for a second of speech, as it was seen lately.
+
+    Grows at once and falls slowly; but from where it could not keep up it falls at once: it was started again, say.
+    """
 
     def __init__(self) -> None:
         self._seen: float | None = None
@@ -55,7 +58,8 @@ class Pace:
     def made(self, sound_s: float, worked_s: float) -> None:
         if sound_s > 0:
             now = max(_LEAST_RTF, worked_s / sound_s)
-            self._seen = now if self._seen is None or now > self._seen else (self._seen + now) / 2
+            before = self._seen
+            self._seen = now if before is None or now > before or before >= 1 else (before + now) / 2
 
 
 class Lead:
@@ -80,11 +84,14 @@ class Lead:
 
     @property
     def characters(self) -> float:
-        """How long a text can be made before the sound ends."""
-        if not self.begun:
+        """How long a text can be made before the sound ends; any where it has ended, or will whatever is made.
+
+        A sentence is not spoilt for that.
+        """
+        if not self.begun or self.seconds <= 0 or self.pace.rtf >= 1:
             return float("inf")
         a_second = self._characters / self._sound_s if self._characters else _CHARACTERS_A_SECOND
-        return max(0.0, self.seconds) * a_second / (self.pace.rtf * _SAFETY)
+        return self.seconds * a_second / (self.pace.rtf * _SAFETY)
 
     def text(self, text: str) -> None:
         """A piece was made."""

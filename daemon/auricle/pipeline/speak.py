@@ -15,7 +15,7 @@ from auricle.model.audio import AudioFrame
 from auricle.model.errors import AuricleError, BadRequest, EngineError, QueueFull
 from auricle.model.events import ErrorRaised, Event, SpeechChanged
 from auricle.model.speech import Priority, SpeechRequest, SpeechStatus
-from auricle.pipeline.ahead import Ahead, Pace
+from auricle.pipeline.ahead import Ahead, Lead, Pace
 from auricle.pipeline.chimes import chime
 from auricle.pipeline.synthesis import KeptSpeech, is_kept, synthesized
 from auricle.pipeline.ticket import SpeechResult, SpeechTicket, VoiceSettings
@@ -333,7 +333,7 @@ class Speech:
             kept=self._kept,
             more=more,
             making=making,
-            pace=self._pace,
+            lead=Lead(self._pace),
         )
 
     def _filled(self, request: SpeechRequest) -> SpeechRequest:

@@ -43,15 +43,15 @@ async def synthesized(
     kept: KeptSpeech | None = None,
     more: AsyncIterator[str] | None = None,
     making: Callable[[str], None] = lambda text: None,
-    pace: Pace | None = None,
+    lead: Lead | None = None,
 ) -> AsyncGenerator[AudioFrame, None]:
     """Yield outbound audio (24 kHz) of a whole text. Raises EngineError, BadRequest, and what `more` raises.
 
     loudness_lufs: to which each sentence is brought; none leaves it as the engine gives it. more: text that follows the
-    request's own, as it is made. making: told each piece before it is made. pace: of the engine, where it is known; no
-    piece is longer than what can be made before the one before was heard.
+    request's own, as it is made. making: told each piece before it is made. lead: of this text, with the engine's pace
+    where that is known; no piece is longer than what can be made before the one before was heard.
     """
-    lead = Lead(Pace() if pace is None else pace)
+    lead = lead or Lead(Pace())
     cutter = Cutter(request.text, more)
     try:
         while (cut := await cutter.next(lead)) is not None:
