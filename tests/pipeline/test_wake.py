@@ -180,6 +180,21 @@ def test_engine_that_cannot_load_leaves_none_open() -> None:
     assert detector.feed(blocks(1)[0]) is None
 
 
+def test_of_two_renewals_before_the_next_sound_the_last_is_heard_and_no_engine_stays_open() -> None:
+    made = [{"one": ScriptedEngine([], [0.9])} for _ in range(4)]
+    first, second, third, fourth = (
+        detector_of(engines, WakeWord(model=f"w{n}", engine="one")) for n, engines in enumerate(made)
+    )
+    for detector in (first, second, third, fourth):
+        detector.load()
+    first.renew(second)
+    first.renew(third)
+    assert first.feed(blocks(1)[0]) == WakeHit("w2", 0.9, 960)
+    first.renew(fourth)
+    first.close()
+    assert [engines["one"].log for engines in made] == [["load", "close"]] * 4
+
+
 def test_reset_and_close_reach_every_engine_once() -> None:
     engines = {"one": ScriptedEngine([], [0.9]), "two": ScriptedEngine([], [])}
     detector = detector_of(engines, WakeWord(model="alexa", engine="one"), WakeWord(model="jarvis", engine="two"))

@@ -92,7 +92,7 @@ async def _until_done(fd: int, step: Callable[[], bool], *, writes: bool) -> Non
                 done.set_result(None)
         except BlockingIOError:
             pass
-        except Exception as error:
+        except Exception as error:  # handed to the one who waits
             done.set_exception(error)
 
     try:

@@ -261,7 +261,7 @@ class Daemon:
                 await self.reload()
             except AuricleError:
                 pass  # told in the log
-            except Exception:
+            except Exception:  # the app's top: the next reload is still heard
                 _LOG.exception("not reloaded")
 
     async def renew_broker(self) -> None:

@@ -92,7 +92,7 @@ class Reloader:
         for name, change in ready.items():
             try:
                 await change.hold()
-            except Exception as error:
+            except Exception as error:  # the app's top: the other keys are changed all the same
                 unexpected = None if isinstance(error, AuricleError) else error
                 keys = ", ".join(keys_of[name])
                 _LOG.error("reloaded, but %s could not be changed: %s", keys, error, exc_info=unexpected)
@@ -118,7 +118,7 @@ class Reloader:
                     ready[name] = await act(after.config)
                 except ConfigError as error:
                     problems += error.problems or (str(error),)
-                except Exception as error:
+                except Exception as error:  # the app's top: nothing is changed then, and the keys are named
                     unexpected = None if isinstance(error, AuricleError) else error
                     _LOG.error("%s cannot be prepared: %s", ", ".join(keys), error, exc_info=unexpected)
                     problems.append(f"{', '.join(keys)}: {error}")

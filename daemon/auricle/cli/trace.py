@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import sys
 from typing import TYPE_CHECKING
 
 from auricle.cli.common import ActionParsers, load, print_json, print_table
@@ -72,6 +73,11 @@ def _list(traces: "Traces", *, as_json: bool) -> int:
                 }
                 for p, t in found
             ]
+        )
+        return 0
+    if not found:
+        print(
+            'There are no traces: turns are recorded with [privacy] record = "all" or "false_wakes".', file=sys.stderr
         )
         return 0
     rows = [

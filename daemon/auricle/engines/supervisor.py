@@ -207,7 +207,7 @@ class Worker:
                 await self._live()
             except EngineError as failure:
                 error = failure
-            except Exception as failure:
+            except Exception as failure:  # an engine's top: it is tried again
                 _log.exception("engine %s cannot be supervised", self.name)
                 error = EngineUnavailable(f"{self.name} cannot be started: {type(failure).__name__}: {failure}")
             else:

@@ -47,7 +47,7 @@ class EngineThread:
                 return _nothing
             try:
                 result = function()
-            except BaseException as error:
+            except BaseException as error:  # an engine's top: handed to the one who waits
                 return partial(_post, loop, partial(_settle, future, None, _plain(error)))
             return partial(_post, loop, partial(_settle, future, (result,), None))
 
@@ -119,7 +119,7 @@ class Pieces(AsyncIterator[T]):
                 self._running = not self._cancelled.is_set()
             if self._running:
                 self._iterate()
-        except BaseException as error:
+        except BaseException as error:  # an engine's top: handed to the one who waits
             self._error = _plain(error)
         finally:
             with self._lock:

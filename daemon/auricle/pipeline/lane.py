@@ -29,7 +29,7 @@ class Lane:
         def run() -> None:
             try:
                 result = call()
-            except Exception as error:
+            except Exception as error:  # handed to the one who waits
                 _tell(loop, _fail, future, error)
             else:
                 _tell(loop, _finish, future, result)

@@ -226,7 +226,7 @@ class SecondLook:
     def _answer(self, look: _Look) -> None:
         try:
             score = self.score(look.candidate, look.sound)
-        except Exception as error:
+        except Exception as error:  # an engine's top: wake words are heard without it
             self._broken = True
             told = error.message if isinstance(error, AuricleError) else repr(error)
             _LOG.warning("wake words go without a second look until the next start: %s", told)

@@ -1,5 +1,6 @@
 """From the scores of all wake engines to one decision: was a wake word heard, which one, and where did it end?"""
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -102,11 +103,11 @@ class WakeDetector:
         self._decider = WakeDecider(round(refractory_s * INBOUND_RATE_HZ))
         self._second: _Seconds | None = None
         self._scores: dict[str, WakeScore] = {}
-        self._next: WakeDetector | None = None
+        self._next: deque[WakeDetector] = deque()
 
     def renew(self, other: "WakeDetector") -> None:
         """Go on as `other`, which is loaded and nobody else's, from the next sound on; from any thread."""
-        self._next = other
+        self._next.append(other)
 
     def load(self) -> None:
         """Make and load every engine but the second, which waits for its first candidate.
@@ -127,8 +128,8 @@ class WakeDetector:
 
     def feed(self, frame: AudioFrame) -> WakeHit | None:
         """Take the next inbound audio, consecutive, of any length; a jump in it is the start of other sound."""
-        if (other := self._next) is not None:
-            self._next = None
+        while self._next:
+            other = self._next.popleft()
             self._release(wait_s=0)
             self._choices, self._engines, self._decider = other._choices, other._engines, other._decider
             self._words, self._settings, self._second = other._words, other._settings, other._second
@@ -176,6 +177,8 @@ class WakeDetector:
 
     def close(self) -> None:
         """Release every engine; `load` brings them back."""
+        while self._next:
+            self._next.popleft().close()
         self._release()
 
     def _release(self, wait_s: float = 2.0) -> None:

@@ -161,7 +161,7 @@ class Child:
             self.wire.answer(call, await self._done(call))
         except AuricleError as error:
             self.wire.refuse(call, error)
-        except Exception as error:
+        except Exception as error:  # a plugin call
             self.wire.refuse(call, PluginError(f"{call.method}: {type(error).__name__}: {error}"))
 
     async def _done(self, call: Call) -> object:
