@@ -1,9 +1,11 @@
 """Fixtures for every test live in `support/`, one module per real part."""
 
 import atexit
+import logging
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 
 import pytest
 
@@ -34,3 +36,14 @@ pytest_plugins = [
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write the files in tests/golden/ anew")
+
+
+@pytest.fixture(autouse=True)
+def logging_is_left_as_it_was() -> Iterator[None]:
+    """Commands that tests run in this process set up its logging: the next test shall not be silent for it."""
+    root = logging.getLogger()
+    level, handlers = root.level, {*root.handlers}
+    yield
+    root.setLevel(level)
+    for handler in {*root.handlers} - handlers:
+        root.removeHandler(handler)

@@ -7,12 +7,18 @@ import numpy.typing as npt
 import pytest
 import soxr
 
+from support.clock import ZONE_ENV
+
 Samples = npt.NDArray[np.int16]
 Speak = Callable[..., Samples]
 Read = Callable[[Samples, int], str]
 STEADY = {"noise_scale": 0.0, "noise_w": 0.0}
 """Piper varies its speech at random; a test must not."""
-STEADY_ENV = {"AURICLE__ENGINES__PIPER__NOISE_SCALE": "0.0", "AURICLE__ENGINES__PIPER__NOISE_W": "0.0"}
+STEADY_ENV = {
+    "AURICLE__ENGINES__PIPER__NOISE_SCALE": "0.0",
+    "AURICLE__ENGINES__PIPER__NOISE_W": "0.0",
+    **ZONE_ENV,
+}
 """The same for a process of its own."""
 
 
