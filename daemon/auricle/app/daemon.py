@@ -30,6 +30,7 @@ from auricle.app.hosting import judged, make_host
 from auricle.app.live import LiveSettings
 from auricle.app.loading import load_ahead
 from auricle.app.plugin_topics import PluginTopics
+from auricle.app.readiness import log_device, log_ready
 from auricle.app.reload import Reloader
 from auricle.app.systemd import Signs, Systemd
 from auricle.app.tracing import Tracer
@@ -42,7 +43,7 @@ from auricle.engines.identity import tts_identity
 from auricle.ledger import Ledger
 from auricle.memory import give_back
 from auricle.model.errors import AuricleError
-from auricle.model.events import ComponentChanged, Event, QualityFound
+from auricle.model.events import ComponentChanged, Event
 from auricle.model.turn import utc_now
 from auricle.notify import tell_systemd
 from auricle.pipeline.capture import Capture
@@ -129,7 +130,7 @@ class Daemon:
             on_change=self._tell,
             sound=self._meter.told,
         )
-        self._systemd = Systemd(self.bus, lambda: self.assistant.status, [word.model for word in config.wake.waking])
+        self._systemd = Systemd(self.bus, lambda: self.assistant.status, self._models())
         if config.audio.input.echo == "system":
             use_system_echo_canceller(self._tell)
         far_end = FarEnd()
@@ -243,8 +244,7 @@ class Daemon:
         await self._join_broker()
         if unused := ", ".join(unused_keys(self.config)):
             _LOG.warning("set, but not in this version yet: %s", unused)
-        words = ", ".join(word.model for word in self.config.wake.waking) or "no wake word"
-        _LOG.info("listening for %s after %.1f s; site %s", words, time.monotonic() - began, self.config.site.id)
+        log_ready(self.assistant.status, self._models(), time.monotonic() - began, self.config.site.id)
         await asyncio.to_thread(give_back)  # what is there from now on stays
         self._beside(self._systemd.run(self._signs()), "systemd")
         self._stack.callback(tell_systemd, "STOPPING=1", "STATUS=stopping")
@@ -280,7 +280,7 @@ class Daemon:
             await mqtt.stop()
 
     def _reloaded(self) -> None:
-        self._systemd.words = [word.model for word in self.config.wake.waking]
+        self._systemd.words = self._models()
         self._dbus.refresh()
 
     def _ducking(self) -> Ducking:
@@ -317,11 +317,7 @@ class Daemon:
 
     def _tell(self, event: Event) -> None:
         """Publish from any thread; what happens to sound devices is logged too (engines and the broker log theirs)."""
-        if isinstance(event, ComponentChanged) and event.component in ("microphone", "speaker"):
-            _LOG.log(logging.INFO if event.ok else logging.WARNING, "%s: %s", event.component, event.detail)
-        elif isinstance(event, QualityFound):
-            level = logging.INFO if event.finding == "good" else logging.WARNING
-            _LOG.log(level, "microphone sounds %s: %s", event.finding, event.detail)
+        log_device(event, self.assistant.status, self._models())
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to tell
             self._loop.call_soon_threadsafe(self.assistant.publish, event)
             if isinstance(event, ComponentChanged) and event.component == "microphone":
@@ -384,6 +380,9 @@ class Daemon:
             return None
         cache = SpeechCache(self._cache / "speech", limit_bytes=tts.cache_mb * 1_000_000)
         return KeptSpeech(cache, tts.engine, lambda: self._tts_identity)
+
+    def _models(self) -> list[str]:
+        return [word.model for word in self.config.wake.waking]
 
     def _describe(self) -> dict[str, object]:
         return describe(self.config, self.fleet, self.host, self._voices)
