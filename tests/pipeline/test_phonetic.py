@@ -16,6 +16,7 @@ from auricle.pipeline.dispatch import Dispatcher
 from auricle.pipeline.phonetic.alphabet import phones, substitution
 from auricle.pipeline.phonetic.graph import Graph, words
 from auricle.pipeline.phonetic.matcher import BySound, Verdict
+from auricle.pipeline.phonetic.numbers import SpokenRange
 from auricle.pipeline.phonetic.phonemes import Phonemes, PhonemesUnavailable
 from auricle.pipeline.phonetic.rule import SoundRule
 from auricle.pipeline.phonetic.walk import Walk
@@ -252,7 +253,7 @@ PARTS = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(st.lists(st.one_of(PARTS, st.text(max_size=12)), min_size=1, max_size=4))
 def test_any_templates_make_a_graph_or_are_refused_by_name(templates: list[str]) -> None:
     faults: list[str] = []
@@ -301,3 +302,62 @@ def test_words_that_every_order_has_do_not_make_one(coffee: BySound) -> None:
         assert hearing.verdict is Verdict.NONE
         assert hearing.reason.startswith("what tells it from other sentences is 0.")
         assert hearing.candidates[0].distance < 0.25
+
+
+LONG = Sentences(
+    intents={"wait": ("wait {seconds} seconds [then]", "start at {low} and end")},
+    ranges={"seconds": (1, 9999), "low": (150, 480)},
+)
+
+
+@pytest.fixture(scope="module")
+def long() -> Iterator[BySound]:
+    yield from _by_sound({"p": LONG})
+
+
+@pytest.mark.parametrize("number", [*range(1, 1000, 37), 20, 100, 110, 200, 999, 1000, 1001, 2340, 4999, 9999])
+def test_every_number_of_a_range_is_known_by_sound(long: BySound, number: int) -> None:
+    hearing = long.hear([f"weight {number} seconds zen"])
+    assert hearing.candidates[0].sentence == f"wait {number} seconds then"
+    assert hearing.candidates[0].intent.slots == {"seconds": number}
+    assert hearing.verdict is Verdict.TAKEN
+
+
+@pytest.mark.parametrize("number", [150, 163, 199, 200, 345, 401, 480])
+def test_number_that_begins_and_ends_amid_hundreds_is_known_too(long: BySound, number: int) -> None:
+    assert long.hear([f"starred at {number} and end"]).candidates[0].intent.slots == {"low": number}
+
+
+@pytest.mark.parametrize("number", [37, 149, 481, 1200])
+def test_number_outside_its_range_is_not_taken(long: BySound, number: int) -> None:
+    hearing = long.hear([f"starred at {number} and end"])
+    assert hearing.intent is None
+    assert all(150 <= int(str(one.intent.slots.get("low", 150))) <= 480 for one in hearing.candidates)
+
+
+@pytest.mark.parametrize("language", ["de", "fr", "es"])
+def test_numbers_of_other_languages_are_known_by_sound(language: str) -> None:
+    waiting = Sentences(intents={"wait": ("wasabi {n} tatami",)}, ranges={"n": (0, 1200)})
+    for sound in _by_sound({"p": waiting}, language):
+        for number in (0, 1, 21, 71, 99, 101, 137, 200, 580, 999, 1100):
+            hearing = sound.hear([f"wasabi {number} tadami"])
+            assert (number, hearing.candidates[0].intent.slots) == (number, {"n": number})
+
+
+def test_numbers_in_a_grammar_are_there_once(long: BySound) -> None:
+    assert len(long) < 1500
+
+
+def test_numbers_are_spelled_out_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    spelled: list[int] = []
+    real = SpokenRange.get_numbers
+    monkeypatch.setattr(SpokenRange, "get_numbers", lambda self: spelled.append(self.stop) or real(self))
+    own = Sentences(intents={"wait": ("wait {n} ticks",)}, ranges={"n": (3, 9871)})
+    grammar = Grammar("en", {"p": own}, lambda plugin, text: pytest.fail(text))
+    grammar.learn_numbers()
+    assert spelled == [9871]
+    for text, number in (("three", 3), ("nine hundred ninety-nine", 999), ("four thousand", 4000), ("7654", 7654)):
+        intent = grammar.match(f"wait {text} ticks")
+        assert intent is not None
+        assert intent.slots == {"n": number}
+    assert spelled == [9871]

@@ -58,11 +58,14 @@ class Recognizer:
         self._sound: BySound | None = None
         self._lock = threading.Lock()
         self._closed = False
+        self._ready = False
 
     def prepare(self) -> None:
-        """Learn how the sentences sound; takes seconds at the first start, when nothing is kept of it."""
-        if self._sound is not None or self._rule is None:
+        """Learn how numbers are spelled and how the sentences sound; seconds at the first start, when none is kept."""
+        if self._ready:
             return
+        self._ready = True
+        self.grammar.learn_numbers()
         self._by_sound()
         give_back()  # building took several times of what is kept
 

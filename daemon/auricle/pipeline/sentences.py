@@ -17,6 +17,7 @@ from hassil.sample import sample_sentence
 from auricle.api import Intent, Sentences
 from auricle.pipeline import wording
 from auricle.pipeline.phonetic.graph import Template
+from auricle.pipeline.phonetic.numbers import SpokenRange
 
 LONGEST_TEXT = 300
 """Characters; longer text is no command."""
@@ -79,6 +80,15 @@ class Grammar:
                 return min(matches, key=_rank)
         return None
 
+    def learn_numbers(self) -> None:
+        """Spell out the numbers of all ranges now, and not at the first command that may have one."""
+        for plugin in self._plugins:
+            for name, values in plugin.lists.items():
+                if isinstance(values, RangeSlotList):
+                    data = IntentData([f"{{{name}}}"], slot_lists={name: values})
+                    alone = Intents(language=self.language, intents={name: TemplateGroup(name, [data])})
+                    any(recognize_all("-", alone))
+
     def samples(self) -> Iterator[str]:
         """Yield the sentences that can be enumerated: those without free slots; `#` stands for a number.
 
@@ -139,7 +149,7 @@ class _Compiled:
                 broken(f"the list {name}", _why(error))
         for name, (low, high) in own.ranges.items():
             try:
-                self.lists[name] = RangeSlotList(name=name, start=low, stop=high)
+                self.lists[name] = SpokenRange(name=name, start=low, stop=high)
             except _BROKEN as error:
                 broken(f"the range {name}", _why(error))
         self.lists.update({name: WildcardSlotList(name=name) for name in own.wildcards})

@@ -2,7 +2,7 @@
 
 import re
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,15 +19,17 @@ from hassil.expression import (
 )
 from hassil.intents import RangeSlotList, SlotList, TextSlotList
 
+from auricle.pipeline.phonetic.numbers import ADDED, ALL_BELOW, Heads, Part, SpokenRange, numbers, parted
+
 MOST_NODES = 600_000
 """Phonemes in a graph; a template that would make it larger is left out."""
-MOST_NUMBERS = 121
-"""Numbers of a range that are all known; of a longer one, these and the round ones."""
 MOST_PERMUTED = 8
 """Parts of a permutation."""
 
 IntArray = npt.NDArray[np.int32]
 
+Way = tuple[int, int]
+"""Into a junction: a node, and a mark or -1."""
 Pronounce = Callable[[str], Sequence[str]]
 """A word to its phonemes."""
 
@@ -96,21 +98,8 @@ def slot_list(reference: ListReference, lists: Mapping[str, SlotList]) -> SlotLi
     inline = reference.get_inline_range()
     if inline is not None and reference.list_name not in lists:
         start, stop, step = inline
-        return RangeSlotList(name=reference.list_name, start=start, stop=stop, step=step)
+        return SpokenRange(name=reference.list_name, start=start, stop=stop, step=step)
     return lists.get(reference.list_name)
-
-
-def numbers(values: RangeSlotList) -> Iterator[int]:
-    """Yield the numbers of a range that are known by sound."""
-    known = range(values.start, values.stop + 1, values.step)
-    yield from known[:MOST_NUMBERS]
-    scale = 100
-    while scale <= values.stop and len(known) > MOST_NUMBERS:
-        for tens in range(1, 100):
-            number = tens * scale
-            if number in known and number > known[MOST_NUMBERS - 1]:
-                yield number
-        scale *= 100
 
 
 class Graph:
@@ -168,13 +157,15 @@ class Graph:
         for first, end in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True):
             middle = first + int((self.phone[first:end] >= 0).sum())
             sources = [self.ways[node][:, 0] for node in range(middle, end)]
+            counts = list(map(len, sources))
             yield Rank(
                 first,
                 middle,
                 end,
                 self.before[first:middle],
                 np.concatenate(sources) if sources else np.empty(0, dtype=np.int32),
-                np.cumsum([0, *map(len, sources)])[:-1].astype(np.int32),
+                np.cumsum([0, *counts])[:-1].astype(np.int32),
+                np.repeat(np.arange(middle, end, dtype=np.int32), counts),
             )
 
 
@@ -191,6 +182,8 @@ class Rank:
     """The ways into these, one junction's after the other's."""
     starts: IntArray
     """Where in `sources` each one's begin."""
+    owners: IntArray
+    """The junction that each of `sources` leads into."""
 
 
 class _Builder:
@@ -210,6 +203,7 @@ class _Builder:
         self._marks: dict[tuple[str, str], int] = {}
         self._phones: dict[str, int] = {}
         self._known: dict[str, tuple[int, ...]] = {}
+        self._parted: dict[tuple[Collection[int], int], Heads] = {}
         self._lists: Mapping[str, SlotList] = {}
         self._rules: Mapping[str, Sentence] = {}
 
@@ -292,10 +286,56 @@ class _Builder:
                 if node is not None and node != start:
                     ways.append((node, self._mark(reference.slot_name, value.value_out)))
         elif isinstance(values, RangeSlotList):
-            for number in numbers(values):
-                node = self._say(start, f"{prefix}{number}{suffix}")
-                ways.append((node, self._mark(reference.slot_name, number)))
+            if prefix:
+                for number in numbers(values):
+                    ways.append(
+                        (self._say(start, f"{prefix}{number}{suffix}"), self._mark(reference.slot_name, number))
+                    )
+            else:
+                ways += self._numbers(
+                    start,
+                    reference.slot_name,
+                    list(numbers(values)),
+                    range(values.start, values.stop + 1, values.step),
+                    suffix,
+                )
         return {"": self._junction(ways)} if ways else {}
+
+    def _numbers(
+        self, start: int, slot: str, known: Sequence[int], there: Collection[int], suffix: str, scale: int = ALL_BELOW
+    ) -> Iterator[Way]:
+        """Yield the ways to have said a number: what may follow thousands, hundreds and tens is in the graph once.
+
+        known: those that are said whole, if not in parts. there: all that are wanted. scale: where they are parted.
+        """
+        if scale == 1:
+            for number in known:
+                yield self._say(start, f"{number}{suffix}"), self._mark(slot, number)
+            return
+        key = (tuple(there) if scale < ALL_BELOW else there, scale)
+        heads = self._parted.get(key)
+        if heads is None:
+            heads = self._parted[key] = parted(there, scale, self._phonemes)
+        whole = known
+        if heads:
+            begun = [
+                (self._spell(start, sound, str(head)), self._mark(slot, Part(head))) for head, sound in heads.items()
+            ]
+            after = self._junction(begun)
+            self.text[after] = ADDED
+            rests = range(1, scale)
+            for begin, wanted in (
+                (self._meet([start, after]), [rest for rest in rests if rest in there]),
+                (after, [rest for rest in rests if rest not in there]),
+            ):
+                yield from self._numbers(begin, slot, wanted, wanted, suffix, scale // 10)
+            whole = [number for number in known if number not in rests and not self._is_parted(number, scale, heads)]
+        yield from self._numbers(start, slot, whole, whole, suffix, scale // 10)
+
+    def _is_parted(self, number: int, scale: int, heads: Heads) -> bool:
+        rest = number % scale
+        head = heads.get(number - rest)
+        return head is not None and rest > 0 and self._phonemes(str(number)) == head + self._phonemes(str(rest))
 
     def _joined(self, exits: Sequence[dict[str, int]]) -> dict[str, int]:
         by_partial: dict[str, list[int]] = {}
@@ -315,17 +355,21 @@ class _Builder:
 
     def _say(self, node: int, text: str) -> int:
         for word in words(text):
-            begins = True
-            for phone in self._phonemes(word):
-                key = (node << 16) | (phone << 1) | begins
-                child = self._children.get(key)
-                if child is None:
-                    child = self._add(phone, node, self.rank[node] + 1)
-                    self._children[key] = child
-                    if begins:
-                        self.begins.add(child)
-                node, begins = child, False
-            self.text.setdefault(node, word)
+            node = self._spell(node, self._phonemes(word), word)
+        return node
+
+    def _spell(self, node: int, sound: Sequence[int], word: str) -> int:
+        begins = True
+        for phone in sound:
+            key = (node << 16) | (phone << 1) | begins
+            child = self._children.get(key)
+            if child is None:
+                child = self._add(phone, node, self.rank[node] + 1)
+                self._children[key] = child
+                if begins:
+                    self.begins.add(child)
+            node, begins = child, False
+        self.text.setdefault(node, word)
         return node
 
     def _phonemes(self, word: str) -> tuple[int, ...]:

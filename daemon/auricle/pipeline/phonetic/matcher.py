@@ -10,6 +10,7 @@ from enum import Enum
 from auricle.api import Intent
 from auricle.model.intent import Standing
 from auricle.pipeline import wording
+from auricle.pipeline.phonetic import numbers
 from auricle.pipeline.phonetic.graph import Graph, Template, all_words, words
 from auricle.pipeline.phonetic.guards import objection, telling_distance
 from auricle.pipeline.phonetic.phonemes import Phonemes, PhonemesUnavailable
@@ -156,7 +157,7 @@ class BySound:
             near = best.distance <= distance + DOUBTFUL
             said = f"the nearest sentence is {best.distance:.3f} away, farther than {distance:g}"
             return (Verdict.ASK if near else Verdict.NONE), said
-        numbers = frozenset(str(value) for value in best.intent.slots.values() if type(value) is int)
+        filled = frozenset(str(value) for value in best.intent.slots.values() if type(value) is int)
         said_sounds = self._phonemes.of(way.words)
         family = wording.family(self.language)
         telling = telling_distance(way.words, said_sounds, way.costs, family)
@@ -164,7 +165,7 @@ class BySound:
             near = telling <= DOUBTFUL_TELLING * distance
             said = f"what tells it from other sentences is {telling:.3f} away, farther than {TELLING * distance:g}"
             return (Verdict.ASK if near else Verdict.NONE), said
-        against = objection(heard, sounds, way.words, said_sounds, numbers & set(way.words), family)
+        against = objection(heard, sounds, way.words, said_sounds, filled & set(way.words), family)
         if against is not None:
             return Verdict.ASK, against
         if len(candidates) > 1 and candidates[1].distance - best.distance < self.rule.margin:
@@ -173,7 +174,7 @@ class BySound:
 
     def _candidate(self, way: Way, text: str, count: int) -> Candidate:
         template = self._graph.templates[way.template]
-        slots = dict(self._graph.marks[mark] for mark in way.marks)
+        slots = numbers.slots(self._graph.marks[mark] for mark in way.marks)
         distance = way.cost / count
         score = min(0.999, max(0.0, round(1.0 - distance, 3)))
         intent = Intent(template.intent, slots, text, score=score, plugin=template.plugin)

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from auricle.pipeline.phonetic.alphabet import DELETION, INSERTION, substitution
 from auricle.pipeline.phonetic.graph import Graph
+from auricle.pipeline.phonetic.numbers import whole
 
 BEAM = 5.0
 """Cost above the best so far at which a way is given up."""
@@ -103,7 +104,7 @@ class Walk:
                 if said:
                     ends_at = [cost, *(after for _, after in said)]
                     own = tuple(before - after for before, after in pairwise(ends_at))
-                    yield Path(cost, template, marks, tuple(word for word, _ in said), own)
+                    yield Path(cost, template, marks, *whole([word for word, _ in said], own))
                 continue
             steps: list[tuple[float, int, int, tuple[int, ...]]] = []
             phone = graph.phone[node]
@@ -156,21 +157,24 @@ class Walk:
         self._rows[0] = self._ramp
         self._used = 1
         self._row_of[0] = 0
+        row_of = self._row_of
         for rank in graph.ranks:
-            row = self._row_of[rank.before]
-            alive = np.flatnonzero(row >= 0)
+            row = row_of[rank.before]
+            alive = (row >= 0).nonzero()[0]
             if len(alive):
                 nodes = alive + rank.first
                 before = self._rows[row[alive]]
                 reached = np.empty_like(before)
                 self._spell(before, self._costs[graph.phone[nodes]], reached)
                 self._keep(nodes, reached)
-            row = self._row_of[rank.sources]
-            alive = np.flatnonzero(row >= 0)
+            row = row_of[rank.sources]
+            alive = (row >= 0).nonzero()[0]
             if len(alive):
-                owner = np.searchsorted(rank.starts, alive, side="right") - 1
-                firsts = np.flatnonzero(np.diff(owner, prepend=-1))
-                self._keep(owner[firsts] + rank.middle, np.minimum.reduceat(self._rows[row[alive]], firsts, axis=0))
+                owner = rank.owners[alive]
+                begins = np.ones(len(owner), dtype=bool)
+                np.not_equal(owner[1:], owner[:-1], out=begins[1:])
+                firsts = begins.nonzero()[0]
+                self._keep(owner[firsts], np.minimum.reduceat(self._rows[row[alive]], firsts, axis=0))
 
     def _spell(self, before: FloatArray, costs: FloatArray, reached: FloatArray) -> None:
         """Rows after one phoneme more, from the rows before it, into `reached`."""
@@ -180,7 +184,7 @@ class Walk:
         np.minimum.accumulate(reached, axis=1, out=reached)
         reached += self._ramp
 
-    def _keep(self, nodes: npt.NDArray[np.intp], rows: FloatArray) -> None:
+    def _keep(self, nodes: npt.NDArray[np.signedinteger], rows: FloatArray) -> None:
         np.minimum(self._best, rows.min(axis=0), out=self._best)
         above = (rows - self._best).min(axis=1)
         kept = above <= BEAM
