@@ -5,18 +5,13 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import psutil
 import pytest
 
 from auricle.api import Intent, PluginConfig, PluginContext, Reply, Sentences, hookimpl
 from auricle.testing.harness import Harness
-
-RUDE = Path(__file__).parents[1] / "thirdparty" / "rude"
-ENTRY = """[auricle.plugins]
-rude = auricle_rude:Rude
-"""
+from support.rude import rude_installed
 
 
 class Neighbour:
@@ -37,15 +32,7 @@ class Neighbour:
 @pytest.fixture(scope="module", autouse=True)
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The rude package, as pip would install it."""
-    site = tmp_path_factory.mktemp("site")
-    (site / "auricle_rude").symlink_to(RUDE / "auricle_rude")
-    info = site / "auricle_rude-0.1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: auricle-rude\nVersion: 0.1.0\n")
-    (info / "entry_points.txt").write_text(ENTRY)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(site))
-        patch.setenv("PYTHONPATH", str(site), prepend=os.pathsep)
+    with rude_installed(tmp_path_factory.mktemp("site")):
         yield
 
 

@@ -27,7 +27,8 @@ from auricle.api import (
     Transcript,
     Turn,
 )
-from auricle.host.isolated.messages import Birth, Happened, Hello, Wish, event_of
+from auricle.host.isolated.messages import Birth, Happened, Hello, Told, Wish, event_of
+from auricle.host.isolated.streams import OpenStreams
 from auricle.host.isolated.wire import Call, Wire
 from auricle.host.loading import GROUP
 from auricle.host.plugin_host import PluginHost
@@ -152,6 +153,7 @@ class Child:
         self._house = RemoteHouse(self.wire)
         self._host: PluginHost | None = None
         self._topics: RemoteTopics | None = None
+        self._streams = OpenStreams()
 
     def _take(self, call: Call) -> None:
         asyncio.run_coroutine_threadsafe(self._serve(call), self._loop)
@@ -183,7 +185,12 @@ class Child:
                 return await self._host.recognize(transcript, turn)
             case "handle":
                 intent, turn = msgspec.msgpack.decode(call.arguments, type=tuple[Intent, Turn])
-                return await _told_whole(await self._host.handle(intent, turn))
+                return self._told(await self._host.handle(intent, turn))
+            case "piece":
+                return await self._streams.next(msgspec.msgpack.decode(call.arguments, type=int))
+            case "close":
+                await self._streams.close(msgspec.msgpack.decode(call.arguments, type=int))
+                return None
             case "event":
                 event = event_of(msgspec.msgpack.decode(call.arguments, type=Happened))
                 if event is not None:
@@ -227,16 +234,13 @@ class Child:
             return Hello(error=status.detail)
         return Hello(hooks=status.hooks, sentences=dict(host.all_sentences(birth.name)))
 
+    def _told(self, reply: Reply | None) -> Told:
+        if reply is None or reply.stream is None:
+            return Told(reply)
+        return Told(replace(reply, stream=None), self._streams.open(reply.stream))
+
     def _fault(self, name: str, text: str) -> None:
         self.wire.request("fault", Wish(text=text))
-
-
-async def _told_whole(reply: Reply | None) -> Reply | None:
-    """A reply that is still being made does not go over the wire: its end is waited for."""
-    if reply is None or reply.stream is None:
-        return reply
-    parts = [reply.text, *[part async for part in reply.stream]]
-    return replace(reply, text=" ".join(part.strip() for part in parts if part.strip()), stream=None)
 
 
 def main(arguments: list[str]) -> int:

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from auricle.api import Event, Sentences
+from auricle.api import Event, Reply, Sentences
 from auricle.model import events
 
 
@@ -27,6 +27,14 @@ class Hello(msgspec.Struct, frozen=True, kw_only=True):
     error: str = ""
     hooks: tuple[str, ...] = ()
     sentences: dict[str, Sentences] = {}
+
+
+class Told(msgspec.Struct, frozen=True):
+    """What the plugin answered to an intent."""
+
+    reply: Reply | None
+    stream: int = 0
+    """What the pieces that follow are asked for by; 0 if none do."""
 
 
 class Happened(msgspec.Struct, frozen=True):

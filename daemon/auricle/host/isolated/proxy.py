@@ -2,9 +2,10 @@
 
 import asyncio
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Literal
 
 import msgspec
@@ -23,9 +24,10 @@ from auricle.api import (
     Turn,
     hookimpl,
 )
-from auricle.host.isolated.messages import Birth, Hello, Wish, happened
+from auricle.host.isolated.messages import Birth, Hello, Told, Wish, happened
 from auricle.host.isolated.process import PluginProcess
 from auricle.host.isolated.wire import Call, Wire
+from auricle.host.running import STREAM_PIECE_S
 
 GRACE_S = 0.7
 """What its answer may take longer than the plugin's own limit; then the process hangs, and is ended."""
@@ -196,17 +198,32 @@ class _Stand:
         with suppress(RuntimeError, PluginError):
             self._process.request("startup", self._context.assistant.running)
 
-    async def asked(self, method: str, arguments: object = None) -> msgspec.Raw:
+    async def pieces(self, stream: int) -> AsyncGenerator[str, None]:
+        """What follows a reply, as the process makes it; closed there when it is closed here. Raises PluginError."""
+        ended = False
+        try:
+            while True:
+                raw = await self.asked("piece", stream, STREAM_PIECE_S)
+                piece = msgspec.msgpack.decode(raw, type=str | None)
+                if piece is None:
+                    ended = True
+                    return
+                yield piece
+        finally:
+            if not ended:
+                with suppress(PluginError):  # dead, and its streams with it
+                    self._process.request("close", stream)
+
+    async def asked(self, method: str, arguments: object = None, limit_s: float | None = None) -> msgspec.Raw:
         """Ask the process. One that does not answer in time is ended, and started again."""
+        limit_s = self._timeout_s if limit_s is None else limit_s
         future: Future[msgspec.Raw] = self._process.request(method, arguments)
         try:
-            async with asyncio.timeout(self._timeout_s + GRACE_S):
+            async with asyncio.timeout(limit_s + GRACE_S):
                 return await asyncio.wrap_future(future)
         except TimeoutError:
-            self._process.kill(f"did not answer {method} within {self._timeout_s:g} s and was ended")
-            raise PluginError(
-                f"its process did not answer {method} within {self._timeout_s:g} s: it is ended"
-            ) from None
+            self._process.kill(f"did not answer {method} within {limit_s:g} s and was ended")
+            raise PluginError(f"its process did not answer {method} within {limit_s:g} s: it is ended") from None
 
 
 class _Hooks:
@@ -219,8 +236,10 @@ class _Hooks:
 
     @hookimpl
     async def auricle_handle(self: Any, intent: Intent, turn: Turn) -> Reply | None:
-        raw = await self.asked("handle", [intent, turn])
-        return msgspec.msgpack.decode(raw, type=Reply | None)
+        told = msgspec.msgpack.decode(await self.asked("handle", [intent, turn]), type=Told)
+        if told.reply is None or not told.stream:
+            return told.reply
+        return replace(told.reply, stream=self.pieces(told.stream))
 
     @hookimpl
     async def auricle_event(self: Any, event: Event) -> None:

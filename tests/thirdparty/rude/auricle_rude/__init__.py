@@ -5,7 +5,7 @@ import ctypes
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 
 from auricle.api import Intent, PluginConfig, PluginContext, Reply, Sentences, Turn, hookimpl
 
@@ -27,8 +27,10 @@ class Rude:
                     "be_rude": ("be rude and {deed}",),
                     "greet": ("greet me",),
                     "where": ("where do you live",),
+                    "tell": ("tell me a story", "tell me a story that {end}"),
                 },
                 lists={
+                    "end": ("fails", "crashes"),
                     "deed": {
                         "raise": "raise",
                         "hang": "hang",
@@ -38,7 +40,7 @@ class Rude:
                         "crash": "crash",
                         "talk nonsense": "nonsense",
                         "flood": "flood",
-                    }
+                    },
                 },
             )
         }
@@ -51,7 +53,24 @@ class Rude:
             return Reply(self._config.greeting)
         if intent.name == "where":
             return Reply(f"In process {os.getpid()}.")
+        if intent.name == "tell":
+            return Reply("Well.", stream=self._story(str(intent.slots.get("end", ""))))
         return await getattr(self, f"_{intent.slots['deed']}")()
+
+    async def _story(self, end: str) -> AsyncIterator[str]:
+        """A chapter for each file `1`, `2`, … in the data folder, as it comes; `closed` is written at the end."""
+        folder = self._context.data_dir
+        try:
+            for chapter in (1, 2, 3):
+                while not (folder / str(chapter)).exists():
+                    await asyncio.sleep(0.01)
+                yield f" Chapter {chapter}."
+                if end == "fails":
+                    raise RuntimeError("no more paper")
+                if end == "crashes":
+                    ctypes.string_at(0)
+        finally:
+            (folder / "closed").touch()
 
     async def _raise(self) -> Reply:
         raise RuntimeError("rude")
