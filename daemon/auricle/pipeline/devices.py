@@ -1,7 +1,6 @@
 """The machine's audio devices: listed, found by name, opened; the only place that talks to PortAudio."""
 
 import atexit
-import ctypes
 import difflib
 import logging
 import threading
@@ -12,6 +11,7 @@ from types import ModuleType
 from typing import Literal, Protocol
 
 from auricle.model.errors import AudioDeviceError
+from auricle.pipeline import alsa
 
 _LOG = logging.getLogger(__name__)
 _EXIT_WAIT_S = 0.5
@@ -110,6 +110,7 @@ class PortAudio:
                 with _said_plainly(self._module):
                     while self._module._initialized:
                         self._module._terminate()
+                    alsa.hide_encoder()
                     self._module._initialize()
             return True
 
@@ -195,7 +196,8 @@ class PortAudio:
     def _load(self) -> ModuleType:
         """Importing sounddevice starts PortAudio, which opens devices: so it is imported on the first real use."""
         if self._module is None:
-            _silence_alsa()
+            alsa.silence()
+            alsa.hide_encoder()
             try:
                 import sounddevice
             except (ImportError, OSError) as error:
@@ -279,18 +281,3 @@ def _in_words(error: Exception) -> str:
     if _code(error) == _NOT_OPENED:
         return "the sound server or driver behind it does not answer"  # PortAudio speaks of a "combination" here
     return str(error.args[0] if error.args else error).rsplit("Stream: ", 1)[-1]
-
-
-_AlsaHandler = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p)
-
-
-_IGNORE = _AlsaHandler(lambda file, line, function, error, text: None)
-
-
-def _silence_alsa() -> None:
-    """libasound prints what it tries and fails at to standard error; the errors that matter come back as codes."""
-    try:
-        alsa = ctypes.CDLL("libasound.so.2")
-        alsa.snd_lib_error_set_handler(_IGNORE)
-    except (OSError, AttributeError):
-        _LOG.debug("no libasound whose messages could be silenced")
