@@ -361,3 +361,30 @@ def test_numbers_are_spelled_out_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
         assert intent is not None
         assert intent.slots == {"n": number}
     assert spelled == [9871]
+
+
+def test_what_most_readings_come_near_is_taken(coffee: BySound) -> None:
+    odd = "make me a light roast ate ounce mocha"
+    rest = ("make me a light roast eight ounce ice mocha", "make me a light roast eight ounce ice mocha.")
+    hearing = coffee.hear(["make me a light roast eight ounce ize mocha", odd, *rest])
+    assert hearing.intent is not None
+    assert hearing.intent.slots["coffeeDrink"] == "iced mocha"
+    assert coffee.hear([odd]).candidates[0].intent.slots["coffeeDrink"] == "mocha"
+
+
+async def test_sentences_of_different_meanings_that_may_have_been_said_are_weighed_by_sound() -> None:
+    one = Dispatcher(Scripted(), {"en": {"coffee": COFFEE}}, near_miss=0.86, language="en", by_sound=SoundRule())
+    others = (
+        "Make me an iced mocha with sweetener and some milk.",
+        "Make me an iced mocha with sweetener and soy milk.",
+        "Make me an iced mocha with sweetener and soy milk",
+    )
+    try:
+        heard = Transcript("Make me an ice-mocker with sweetener and sormilk.", alternatives=others)
+        found = await one.explain(heard, Turn())
+        assert found.intent is not None
+        assert (found.how, found.intent.slots["milkAmount"]) == ("sound", "soy milk")
+        agreed = await one.explain(Transcript(heard.text, alternatives=others[1:]), Turn())
+        assert (agreed.how, agreed.intent and agreed.intent.slots["milkAmount"]) == ("words", "soy milk")
+    finally:
+        one.close()

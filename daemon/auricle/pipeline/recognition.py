@@ -80,11 +80,19 @@ class Recognizer:
         return self.grammar.match(text) or self.near.match(text)
 
     def by_words(self, texts: Sequence[str]) -> Recognition | None:
-        """Look for the words, in each of the texts in turn, exact ones first."""
+        """Look for the words, in each of the texts in turn, exact ones first.
+
+        Where what else may have been said are sentences that mean different things, words do not decide.
+        """
+        found = []
         for index, text in enumerate(texts):
             if (intent := self.grammar.match(text)) is not None:
-                said = "the words are a sentence's" if index == 0 else f'"{text}" may have been said'
-                return Recognition(intent, "words", said)
+                if index == 0:
+                    return Recognition(intent, "words", "the words are a sentence's")
+                found.append((intent, text))
+        meanings = {(intent.plugin, intent.name, repr(sorted(intent.slots.items()))) for intent, _ in found}
+        if len(meanings) == 1 or (found and self._rule is None):
+            return Recognition(found[0][0], "words", f'"{found[0][1]}" may have been said')
         if (intent := self.near.match(texts[0])) is not None:
             return Recognition(intent, "near_miss", f"{intent.score:.3f} like a sentence")
         return None

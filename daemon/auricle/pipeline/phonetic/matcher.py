@@ -3,8 +3,8 @@
 import math
 import re
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
 
 from auricle.api import Intent
@@ -32,6 +32,10 @@ DOUBTFUL_TELLING = 1.3
 """The same for a question."""
 SLACK = 0.7
 """Cost by which a whole command may fit worse than the beginning of a longer one, and still count as whole."""
+EVIDENCE = 1.0
+"""Cost at which a text speaks for a sentence 1/e as much as at none."""
+ALTERNATIVE = 0.5
+"""Weight of a text that may have been heard instead, beside that of the likeliest one."""
 MOST_CANDIDATES = 8
 _WITHIN = 0.06
 """How much farther than the best a candidate may be."""
@@ -63,6 +67,8 @@ class Hearing:
     reason: str
     candidates: tuple[Candidate, ...] = ()
     """Of different meanings, the nearest first."""
+    phonemes: int = 0
+    """Of what was heard."""
 
     @property
     def intent(self) -> Intent | None:
@@ -99,16 +105,21 @@ class BySound:
     def hear(self, texts: Sequence[str]) -> Hearing:
         """Find what sounds like the transcript.
 
-        texts: what the engine heard, the likeliest first. Raises PhonemesUnavailable.
+        texts: what the engine heard, the likeliest first; of what sounds like them, what most of them come near is
+        taken. Raises PhonemesUnavailable.
         """
-        best = Hearing(Verdict.NONE, "it sounds like no sentence")
-        for text in _readings(texts, self.language):
-            found = self._hear(text, texts[0])
-            if found.candidates and (not best.candidates or _rank(found) < _rank(best)):
-                best = found
-            elif not best.candidates and found.candidates == ():
-                best = replace(best, reason=found.reason)
-        return best
+        readings = _readings(texts, self.language)
+        hearings = [(self._hear(text, texts[0]), weight) for text, weight in readings.items()]
+        told = [hearing for hearing, _ in hearings if hearing.candidates]
+        if not told:
+            return hearings[-1][0] if hearings else Hearing(Verdict.NONE, "it sounds like no sentence")
+        evidence: dict[tuple[str, str, str], float] = {}
+        for hearing, weight in hearings:
+            for candidate in hearing.candidates:
+                meaning = _meaning(candidate.intent)
+                likely = weight * math.exp(-candidate.distance * hearing.phonemes / EVIDENCE)
+                evidence[meaning] = evidence.get(meaning, 0.0) + likely
+        return min(told, key=lambda hearing: (*_rank(hearing, evidence), hearing.candidates[0].distance))
 
     def standing(self, text: str) -> Standing:
         """How far `text` has come, taking sounds as `hear` does. Raises PhonemesUnavailable."""
@@ -147,7 +158,7 @@ class BySound:
         if not ways:
             return Hearing(Verdict.NONE, "it sounds like no sentence")
         candidates = tuple(candidate for candidate, _ in ways)
-        return Hearing(*self._judged(candidates, ways[0][1], heard_words, sounds), candidates)
+        return Hearing(*self._judged(candidates, ways[0][1], heard_words, sounds), candidates, len(heard))
 
     def _judged(
         self, candidates: Sequence[Candidate], way: Way, heard: Sequence[str], sounds: Sequence[tuple[str, ...]]
@@ -191,15 +202,17 @@ class BySound:
         self.on_fault(template.plugin, f'the sentence "{text}" of {template.intent} is not known by sound: {why}')
 
 
-def _readings(texts: Sequence[str], language: str) -> list[str]:
-    """The texts, less politeness; and one that was said or written twice, once."""
-    found: list[str] = []
-    for text in texts:
+def _readings(texts: Sequence[str], language: str) -> dict[str, float]:
+    """The texts, less politeness, and one that was said or written twice, once; each with its weight as evidence."""
+    found: dict[str, float] = {}
+    for index, text in enumerate(texts):
         parts = _SENTENCE_END.split(text.strip())
-        if len(parts) > 1 and _again(parts[0], parts[1]):
-            found.append(wording.without_politeness(wording.spoken(parts[0], language), language))
-        found.append(wording.without_politeness(wording.spoken(text, language), language))
-    return list(dict.fromkeys(text for text in found if text))
+        whole = [parts[0], text] if len(parts) > 1 and _again(parts[0], parts[1]) else [text]
+        for said in whole:
+            plain = wording.without_politeness(wording.spoken(said, language), language)
+            if plain:
+                found[plain] = found.get(plain, 0.0) + (ALTERNATIVE if index else 1.0)
+    return found
 
 
 def _again(first: str, second: str) -> bool:
@@ -208,8 +221,9 @@ def _again(first: str, second: str) -> bool:
     return len(other) > 2 and one[: min(len(one), len(other), 4)] == other[:4][: len(one)]
 
 
-def _rank(hearing: Hearing) -> tuple[int, float]:
-    return [Verdict.TAKEN, Verdict.ASK, Verdict.NONE].index(hearing.verdict), hearing.candidates[0].distance
+def _rank(hearing: Hearing, evidence: Mapping[tuple[str, str, str], float]) -> tuple[int, float]:
+    order = [Verdict.TAKEN, Verdict.ASK, Verdict.NONE].index(hearing.verdict)
+    return order, -evidence[_meaning(hearing.candidates[0].intent)]
 
 
 def _meaning(intent: Intent) -> tuple[str, str, str]:
