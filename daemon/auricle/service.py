@@ -138,12 +138,12 @@ class Assistant:
     def _speech(self) -> Speech:
         return self._house.speech
 
-    def publish(self, event: Event) -> None:
-        """Fold a fact into the status, then tell the bus."""
+    def publish(self, event: Event, told: Callable[[], None] | None = None) -> None:
+        """Fold a fact into the status, then tell the bus; told: as `EventBus.publish` takes it."""
         self._status = reduce(self._status, event)
         if isinstance(event, SpeechChanged):
             self._spoke_s = time.monotonic()
-        self.bus.publish(event)
+        self.bus.publish(event, told)
 
     def submit(self, request: SpeechRequest) -> SpeechTicket:
         """Something to say that goes with the daemon, should it end. Raises BadRequest, QueueFull."""

@@ -1,6 +1,7 @@
 """`--events FILE`: JSON lines with the topics and payloads of MQTT, whatever becomes of the file."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -156,3 +157,42 @@ async def test_a_reader_that_sleeps_holds_nothing_up(tmp_path: Path, caplog: pyt
         await events.stop()
     assert len([record for record in caplog.records if "dropping" in record.getMessage()]) == 1
     assert events_threads() == []
+
+
+async def test_an_event_is_confirmed_when_it_is_written_and_not_before(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    assistant = ScriptedAssistant()
+    events = EventsFile(assistant, str(fifo))
+    await events.start()
+    reading = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    told: list[str] = []
+    for number in range(40):  # more than the pipe has room for
+        event = SpeechChanged(id=str(number), status=SpeechStatus.FINISHED, text="y" * 4000)
+        assistant.bus.publish(event, lambda id=event.id: told.append(id))
+    async with asyncio.timeout(20):
+        while not told:
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(0.3)
+        assert 0 < len(told) < 40
+        while len(told) < 40:
+            with contextlib.suppress(BlockingIOError):
+                os.read(reading, 65_536)
+            await asyncio.sleep(0.01)
+    assert told == [str(number) for number in range(40)]
+    os.close(reading)
+    await events.stop()
+
+
+async def test_after_a_crash_in_the_middle_of_a_line_the_next_is_one_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    path.write_text('{"earlier": true}\n{"topic":"spe')
+    assistant = ScriptedAssistant()
+    events = EventsFile(assistant, str(path))
+    await events.start()
+    assistant.publish(PartialHeard(turn="t", text="turn"))
+    await events.stop()
+    assert path.read_text().splitlines()[1:] == [
+        '{"topic":"spe',
+        '{"topic":"partial","payload":{"turn":"t","text":"turn"}}',
+    ]

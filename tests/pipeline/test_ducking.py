@@ -63,8 +63,9 @@ class Daemon:
 
 def player(pulse: PulseServer, folder: Path, sink: str) -> int:
     """Begin to play for a minute; the process's id."""
-    soundfile.write(folder / "tone.wav", np.zeros(60 * 8000, np.int16), 8000)
-    return pulse.spawn(["paplay", "-d", sink, "--volume=52428", str(folder / "tone.wav")]).pid
+    tone = folder / f"{sink}.wav"
+    soundfile.write(tone, np.zeros(60 * 8000, np.int16), 8000)
+    return pulse.spawn(["paplay", "-d", sink, "--volume=52428", str(tone)]).pid
 
 
 def volume(pulse: PulseServer, pid: int) -> int | None:
@@ -127,3 +128,20 @@ def test_what_its_user_sets_meanwhile_stays(pulse: PulseServer, tmp_path: Path) 
     daemon.stage("idle")
     daemon.end()
     assert volume(pulse, music) == 50
+
+
+def test_a_server_that_does_not_answer_for_a_while_is_not_forgotten(pulse: PulseServer, tmp_path: Path) -> None:
+    music = player(pulse, tmp_path, "speaker")
+    until(pulse, music, 80)
+    daemon = Daemon(pulse, tmp_path)
+    pulse.freeze()
+    daemon.stage("listening")
+    time.sleep(2.5)
+    pulse.thaw()
+    until(pulse, music, 20)
+    pulse.freeze()
+    daemon.stage("idle")
+    time.sleep(2.5)
+    pulse.thaw()
+    until(pulse, music, 80)
+    daemon.end()

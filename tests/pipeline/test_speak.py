@@ -2,10 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from auricle.bus import EventBus
+from auricle.ledger import Ledger
 from auricle.model.audio import OUTBOUND_RATE_HZ
 from auricle.model.errors import BadRequest, EngineDied, QueueFull
 from auricle.model.events import ErrorRaised, Event, SpeechChanged
@@ -222,3 +225,21 @@ async def test_shutting_down_ends_every_request(room: Room) -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert [(await ticket.done()).reason for ticket in tickets] == ["shutting down"] * 2
+
+
+async def test_an_end_is_told_for_good_once_it_is_told_outside(tmp_path: Path) -> None:
+    bus, ledger = EventBus(), Ledger(tmp_path / "requests.sqlite")
+    settings = VoiceSettings(voice=lambda: "joe", volume=lambda: 80, language="en")
+    speech = Speech(ScriptedTts(), RecordingSpeaker(), settings, queue_size=4, publish=bus.publish, ledger=ledger)
+    task = asyncio.create_task(speech.run())
+    with bus.subscribe(vouches=True) as events:
+        await (await speech.accept(SpeechRequest(text="One.", id="a"))).done()
+        # A crash now, and the next run finds that nobody may have heard of it.
+        assert [late.request.id for late in await ledger.untold()] == ["a"]
+        bus.close()
+        async for event in events:
+            events.confirm(event)
+        assert await ledger.untold() == []
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    ledger.close()

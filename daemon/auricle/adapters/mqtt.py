@@ -95,15 +95,21 @@ class MqttAdapter:
     def connected(self) -> bool:
         return self._link.ready
 
+    def observe(self) -> Subscription:
+        """From now on events are gathered, and sent once it has started."""
+        if self._subscription is None:
+            self._status = self._assistant.status
+            self._subscription = self._subscribed.enter_context(self._assistant.bus.subscribe(_EVENTS, vouches=True))
+        return self._subscription
+
     async def start(self) -> None:
         """Returns at once; the connection is made in the background."""
-        self._status = self._assistant.status
-        self._subscription = self._subscribed.enter_context(self._assistant.bus.subscribe(_EVENTS))
+        subscription = self.observe()
         self._link.start()
         if self._pool is not None:
             await self._pool.start()
         self._tasks = (
-            asyncio.create_task(self._send_events(self._subscription), name="mqtt events"),
+            asyncio.create_task(self._send_events(subscription), name="mqtt events"),
             asyncio.create_task(self._requests.serve(self._link), name="mqtt requests"),
         )
 
@@ -194,6 +200,8 @@ class MqttAdapter:
             except Exception:
                 # This adapter's top: one event that cannot be sent must not end the rest.
                 _LOG.exception("mqtt: a %s could not be sent", type(event).__name__)
+            finally:
+                subscription.confirm(event)
 
     def _send_event(self, event: Event) -> None:
         self._requests.observe(event)

@@ -224,6 +224,7 @@ class Daemon:
             self._beside(Tracer(self.config, self.bus, self._overheard, traces).run(), "traces")
         self._beside(conversation.speech.run(), "speech")
         self._beside(self._ducking().run(self.bus, lambda: self.assistant.status), "ducking")
+        self._make_mqtt()  # it has to hear how what is resumed ends
         await self.assistant.resume()
         learn = conversation.dialogue.dispatcher.learn_sounds
         self._beside(load_ahead(self.bus, self.fleet, lambda: _beside_all(learn)), "loading ahead")
@@ -267,11 +268,16 @@ class Daemon:
     async def renew_broker(self) -> None:
         """Leave the broker, and join the one of the configuration."""
         await self._leave_broker()
+        self._make_mqtt()
         await self._join_broker()
 
-    async def _join_broker(self) -> None:
+    def _make_mqtt(self) -> None:
         if self.config.mqtt.host is not None:
             self._mqtt = make_mqtt(self.config, self.assistant, self.store, self._tell, self.topics)
+            self._mqtt.observe()
+
+    async def _join_broker(self) -> None:
+        if self._mqtt is not None:
             await self._mqtt.start()
 
     async def _leave_broker(self) -> None:

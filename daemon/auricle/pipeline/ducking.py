@@ -56,6 +56,7 @@ class Ducking:
         self._lane: Lane | None = None
         self._pending: asyncio.Future[None] | None = None
         self._down = False
+        self._silent = False
 
     async def run(self, bus: EventBus, status: Callable[[], Status]) -> None:
         if self._file.exists():
@@ -65,29 +66,37 @@ class Ducking:
         try:
             with bus.subscribe() as events:
                 async for _ in events:
-                    wanted = status().state in self._states
-                    if wanted != self._down and await self._do(self._lower if wanted else self._restore):
-                        self._down = wanted
+                    # A server that takes its time is asked until it has done what is wanted by then.
+                    while (wanted := status().state in self._states) != self._down:
+                        if await self._do(self._lower if wanted else self._restore):
+                            self._down = wanted
         finally:
-            if self._file.exists():
+            # What is still under way may lower something yet.
+            if self._file.exists() or (self._pending is not None and not self._pending.done()):
                 await self._do(self._restore)
             if self._lane is not None:
                 self._lane.close()
 
     async def _do(self, work: Callable[[], None]) -> bool:
-        """Work on the sound server in a thread of its own; whether it answered in time."""
+        """Work on the sound server in a thread of its own; whether it was done in time."""
         if self._lane is None:
             self._lane = Lane("ducking")
         if self._pending is not None and not await self._answered(self._pending):
             return False
         self._pending = self._lane.submit(work)
-        return await self._answered(self._pending)
+        if not await self._answered(self._pending):
+            return False
+        self._pending = None
+        return True
 
     async def _answered(self, pending: "asyncio.Future[None]") -> bool:
         done, _ = await asyncio.wait({pending}, timeout=_ANSWER_S)
         if not done:
-            _LOG.warning("the sound server does not answer: other players keep their volume for now")
+            if not self._silent:
+                _LOG.warning("the sound server does not answer: other players keep their volume for now")
+            self._silent = True
             return False
+        self._silent = False
         if (error := pending.exception()) is not None:
             _LOG.debug("no ducking: %s", error)
         return True

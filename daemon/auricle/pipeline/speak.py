@@ -9,6 +9,8 @@ from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
+from typing import Protocol
 
 from auricle.ledger import Ledger
 from auricle.model.audio import AudioFrame
@@ -26,6 +28,12 @@ _DONE_IDS = 1024
 LONGEST_TEXT = 4096
 
 
+class Publish(Protocol):
+    """Tells an event; `told` is called once all who vouch for telling it outside have done so."""
+
+    def __call__(self, event: Event, told: Callable[[], None] = ..., /) -> None: ...
+
+
 class Speech:
     """Says one request at a time. All calls on the event loop; `run` is the task that speaks."""
 
@@ -36,7 +44,7 @@ class Speech:
         settings: VoiceSettings,
         *,
         queue_size: int,
-        publish: Callable[[Event], None],
+        publish: Publish,
         kept: KeptSpeech | None = None,
         ledger: Ledger | None = None,
     ) -> None:
@@ -362,18 +370,28 @@ class Speech:
     def _end(self, ticket: SpeechTicket, result: SpeechResult) -> None:
         if not ticket.ended:
             ticket.end(result)
+            told = None
             if ticket.kept and self._ledger is not None:
                 self._ledger.end(ticket.id, result.status, result.reason)
-            self._tell(ticket, result.status, result.reason)
-            if ticket.kept and self._ledger is not None:
-                self._ledger.told(ticket.id)
+                told = partial(self._ledger.told, ticket.id)
+            self._tell(ticket, result.status, result.reason, told)
 
-    def _tell(self, ticket: SpeechTicket, status: SpeechStatus, reason: str | None = None) -> None:
+    def _tell(
+        self,
+        ticket: SpeechTicket,
+        status: SpeechStatus,
+        reason: str | None = None,
+        told: Callable[[], None] | None = None,
+    ) -> None:
         request = ticket.request
         heard = ticket.so_far.heard(time.monotonic()) if status is SpeechStatus.CANCELLED else None
-        self._publish(
-            SpeechChanged(id=request.id, status=status, text=ticket.text, reason=reason, turn=request.turn, heard=heard)
+        event = SpeechChanged(
+            id=request.id, status=status, text=ticket.text, reason=reason, turn=request.turn, heard=heard
         )
+        if told is None:
+            self._publish(event)
+        else:
+            self._publish(event, told)
 
 
 async def _frames_of(frame: AudioFrame) -> AsyncIterator[AudioFrame]:
