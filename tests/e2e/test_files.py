@@ -138,12 +138,12 @@ def test_what_cannot_be_synthesized_is_refused_by_name(tmp_path: Path, words: li
 
 
 def test_systemd_is_told_when_a_wake_word_would_be_heard_and_when_the_daemon_stops(tmp_path: Path) -> None:
-    soundfile.write(tmp_path / "quiet.wav", quiet(1), 16_000)
+    soundfile.write(tmp_path / "quiet.wav", quiet(4), 16_000)  # longer than from the first sound to readiness
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
         systemd.settimeout(5)
         done = subprocess.run(
-            [sys.executable, "-m", "auricle", "run", "--config", config(tmp_path, "file:quiet.wav")],
+            [sys.executable, "-m", "auricle", "run", "--config", config(tmp_path, "file:quiet.wav", "real")],
             cwd=tmp_path,
             env={**os.environ, "NOTIFY_SOCKET": str(tmp_path / "notify")},
             capture_output=True,
