@@ -81,6 +81,9 @@ def test_the_terminal_and_the_picture_show_every_bar(
     assert (tmp_path / "turn.svg").read_text() == svg(TURN)
     assert main(["trace", "show", "last", "--plot"]) == 0
     assert "speculation (hit whole" in capsys.readouterr().out
+    assert main(["trace", "show", "last", "--plot", "-o", str(tmp_path / "turn.png")]) == 1
+    assert "turn.png: the picture is an SVG" in capsys.readouterr().err
+    assert not (tmp_path / "turn.png").exists()
 
 
 def test_a_turn_of_which_nothing_was_heard_is_drawn_too() -> None:

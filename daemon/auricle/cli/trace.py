@@ -121,6 +121,8 @@ def _plot(trace: "Trace", output: str | None) -> int:
     if output is None:
         print("\n".join(text(trace, shutil.get_terminal_size((100, 40)).columns)))
         return 0
+    if Path(output).suffix.lower() != ".svg":
+        raise AuricleError(f"{output}: the picture is an SVG; give it a name that ends in .svg", code="trace")
     try:
         Path(output).write_text(svg(trace), encoding="utf-8")
     except OSError as error:
