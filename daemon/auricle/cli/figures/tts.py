@@ -21,6 +21,8 @@ FIVE_SENTENCES = (
 )
 _KEEPING_S = 1.0
 """After so long the daemon knows its engine, and keeps its speech."""
+_REST_S = 0.6
+"""The piece that an engine was making when it was stopped is made to its end; the next text would wait for that."""
 
 
 def benches(loaded: LoadedConfig, plan: Plan) -> Iterator[Bench]:
@@ -66,4 +68,5 @@ async def _first_sound_ms(daemon: Daemon, text: str) -> float:
                 break
         await daemon.assistant.stop(ticket.id)
         await ticket.done()
+    await asyncio.sleep(_REST_S)
     return 1000 * taken
