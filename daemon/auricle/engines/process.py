@@ -54,15 +54,15 @@ class ChildProcess:
         finally:
             os.close(child_end)
         self._process = process
+        if process.stdin is not None:
+            # Before anything is waited for, where a stop would leave it open. If it died already, `ready` will say so.
+            with suppress(OSError), process.stdin:
+                process.stdin.write(given)
         threading.Thread(target=self._wait, args=(process,), name=f"wait for {self.name}", daemon=True).start()
         self._ready = await self._reader(os.fdopen(ready_end, "rb", 0))
         if process.stderr is not None:
             lines = await self._reader(process.stderr)
             self._forwarding = asyncio.create_task(self._forward(lines), name=f"log of {self.name}")
-        if process.stdin is not None:
-            with suppress(OSError):  # it died already: `ready` will say so
-                process.stdin.write(given)
-                process.stdin.close()
 
     @property
     def pid(self) -> int | None:
