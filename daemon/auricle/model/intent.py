@@ -35,6 +35,11 @@ class Intent:
     corrects: "Intent | None" = None
     """What was done just before and was not meant ("no, ten minutes"): this takes its place."""
 
+    @property
+    def meaning(self) -> tuple[str, str, str]:
+        """The same for all words that come to the same."""
+        return self.plugin, self.name, repr(sorted(self.slots.items()))
+
 
 @dataclass(frozen=True, slots=True)
 class Question:

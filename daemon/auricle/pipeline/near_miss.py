@@ -62,7 +62,7 @@ class NearMisses:
                 continue
             if not found:
                 found.append((score, intent))
-            elif score > found[0][0] - MARGIN and _meaning(intent) != _meaning(found[0][1]):
+            elif score > found[0][0] - MARGIN and intent.meaning != found[0][1].meaning:
                 return None
         if not found:
             return None
@@ -108,10 +108,6 @@ class NearMisses:
             and heard.endswith("nt") == known.endswith("nt")
             and fuzz.ratio(heard, known) >= LIKE_WORD * 100
         )
-
-
-def _meaning(intent: Intent) -> tuple[str, str, list[tuple[str, object]]]:
-    return intent.plugin, intent.name, sorted(intent.slots.items())
 
 
 def _numeric(word: str) -> bool:

@@ -90,7 +90,7 @@ class Recognizer:
                 if index == 0:
                     return Recognition(intent, "words", "the words are a sentence's")
                 found.append((intent, text))
-        meanings = {(intent.plugin, intent.name, repr(sorted(intent.slots.items()))) for intent, _ in found}
+        meanings = {intent.meaning for intent, _ in found}
         if len(meanings) == 1 or (found and self._rule is None):
             return Recognition(found[0][0], "words", f'"{found[0][1]}" may have been said')
         if (intent := self.near.match(texts[0])) is not None:

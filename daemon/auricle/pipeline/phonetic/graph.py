@@ -286,19 +286,12 @@ class _Builder:
                 if node is not None and node != start:
                     ways.append((node, self._mark(reference.slot_name, value.value_out)))
         elif isinstance(values, RangeSlotList):
+            known, there = list(numbers(values)), range(values.start, values.stop + 1, values.step)
             if prefix:
-                for number in numbers(values):
-                    ways.append(
-                        (self._say(start, f"{prefix}{number}{suffix}"), self._mark(reference.slot_name, number))
-                    )
+                said = ((self._say(start, f"{prefix}{number}{suffix}"), number) for number in known)
+                ways += [(node, self._mark(reference.slot_name, number)) for node, number in said]
             else:
-                ways += self._numbers(
-                    start,
-                    reference.slot_name,
-                    list(numbers(values)),
-                    range(values.start, values.stop + 1, values.step),
-                    suffix,
-                )
+                ways += self._numbers(start, reference.slot_name, known, there, suffix)
         return {"": self._junction(ways)} if ways else {}
 
     def _numbers(

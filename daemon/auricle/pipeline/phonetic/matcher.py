@@ -116,7 +116,7 @@ class BySound:
         evidence: dict[tuple[str, str, str], float] = {}
         for hearing, weight in hearings:
             for candidate in hearing.candidates:
-                meaning = _meaning(candidate.intent)
+                meaning = candidate.intent.meaning
                 likely = weight * math.exp(-candidate.distance * hearing.phonemes / EVIDENCE)
                 evidence[meaning] = evidence.get(meaning, 0.0) + likely
         return min(told, key=lambda hearing: (*_rank(hearing, evidence), hearing.candidates[0].distance))
@@ -151,7 +151,7 @@ class BySound:
         ways: list[tuple[Candidate, Way]] = []
         for way in walk.paths(_WITHIN * len(heard)):
             candidate = self._candidate(way, whole, len(heard))
-            if not any(_meaning(candidate.intent) == _meaning(known.intent) for known, _ in ways):
+            if not any(candidate.intent.meaning == known.intent.meaning for known, _ in ways):
                 ways.append((candidate, way))
                 if len(ways) == MOST_CANDIDATES:
                     break
@@ -223,11 +223,7 @@ def _again(first: str, second: str) -> bool:
 
 def _rank(hearing: Hearing, evidence: Mapping[tuple[str, str, str], float]) -> tuple[int, float]:
     order = [Verdict.TAKEN, Verdict.ASK, Verdict.NONE].index(hearing.verdict)
-    return order, -evidence[_meaning(hearing.candidates[0].intent)]
-
-
-def _meaning(intent: Intent) -> tuple[str, str, str]:
-    return intent.plugin, intent.name, repr(sorted(intent.slots.items()))
+    return order, -evidence[hearing.candidates[0].intent.meaning]
 
 
 __all__ = [
