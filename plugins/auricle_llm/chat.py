@@ -16,6 +16,8 @@ MOST_ROUNDS = 4
 """Times that a model may call tools for one question."""
 MOST_CALLS = 8
 """Tools that it may call at once; more are refused."""
+MOST_TOLD = 4_000
+"""Characters that a model is told of what came of a call."""
 
 Perform = Callable[[str, str, Mapping[str, object]], Awaitable[Reply]]
 """Takes a plugin, its intent and the slots. Raises AuricleError."""
@@ -110,14 +112,31 @@ async def _called(call: ToolCall, tools: Tools, perform: Perform, log: logging.L
     try:
         intent, slots = tools.called(call.name, call.arguments)
         reply = await perform(intent.plugin, intent.name, slots)
+        text = await _text(reply)
     except BadRequest as error:
         return f"Refused: {error.message}", ""
     except AuricleError as error:
         log.info("%s failed: %s", call.name, error)
         return f"Failed: {error.message}", ""
     if reply.expects_answer is not None:
-        return f"The user is asked: {reply.text}", reply.text
-    return reply.text or "Done.", ""
+        return f"The user is asked: {text}", text
+    return text.strip() or "Done.", ""
+
+
+async def _text(reply: Reply) -> str:
+    """All that another plugin answers; of one that goes on and on, the beginning."""
+    text, stream = reply.text, reply.stream
+    if stream is None:
+        return text
+    try:
+        async for piece in stream:
+            text += piece
+            if len(text) >= MOST_TOLD:
+                break
+    finally:
+        if isinstance(stream, AsyncGenerator):
+            await stream.aclose()
+    return text[:MOST_TOLD]
 
 
 def _whole(exchange: list[Message], spoken: str) -> list[Message]:

@@ -2,13 +2,25 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from auricle.api import BadRequest, Intent, KnownIntent, KnownSlot, PluginContext, Transcript, Turn
+from auricle.api import (
+    BadRequest,
+    Intent,
+    KnownIntent,
+    KnownSlot,
+    PluginConfig,
+    PluginContext,
+    Reply,
+    Transcript,
+    Turn,
+    hookimpl,
+)
+from auricle.api import Sentences as SpokenSentences
 from auricle.testing import Harness
 from auricle.testing.plugin_contract import PluginContract
 from auricle_lists import Lists
@@ -36,7 +48,9 @@ TEMPLATE = """
 {%- set last = messages[-1] %}
 {%- set said = messages | map(attribute='content') | join(' ') %}
 {%- if not add_generation_prompt %}
+{%- elif last.role == 'tool' and 'the end' in last.content %}<|told|>
 {%- elif last.role == 'tool' %}<|done|>
+{%- elif 'fable' in last.content %}<|fable|>
 {%- elif 'timer' in last.content %}<|timer|>
 {%- elif 'empty my list' in last.content %}<|clear|>
 {%- elif 'forever' in last.content %}<|forever|>
@@ -49,6 +63,8 @@ ANSWERS = {
     "\n</tool_call>",
     "<|clear|>": '<tool_call>\n{"name": "lists__clear", "arguments": {"list": "shopping"}}\n</tool_call>\n',
     "<|done|>": "Your eggs are timed.",
+    "<|fable|>": '<tool_call>\n{"name": "teller__tell", "arguments": {}}\n</tool_call>',
+    "<|told|>": "That was all of it.",
     "<|forever|>": " ".join(f"A long story has a line {number}." for number in range(200)),
 }
 
@@ -100,6 +116,31 @@ def test_the_loaded_intents_are_its_tools(auricle_house: House, url: str) -> Non
     house.say("we need milk")
     assert house.say("could you empty my list") == "Shall I really clear the list?"
     assert "nothing" in house.say("yes")
+    assert house.faults == []
+
+
+class Teller:
+    Config = PluginConfig
+
+    def __init__(self, context: PluginContext, config: PluginConfig) -> None:
+        pass
+
+    @hookimpl
+    def auricle_sentences(self) -> Mapping[str, object]:
+        return {"en": SpokenSentences({"tell": ("what is it",)})}
+
+    @hookimpl
+    async def auricle_handle(self, intent: Intent) -> Reply | None:
+        return Reply("Once", stream=self._rest()) if intent.plugin == "teller" else None
+
+    async def _rest(self) -> AsyncIterator[str]:
+        for piece in (" there was", " a fox,", " the end"):
+            yield piece
+
+
+def test_what_a_tool_answers_piece_by_piece_is_told_to_the_model_whole(auricle_house: House, url: str) -> None:
+    house = auricle_house(Llm, Teller, config={"url": url, "model": MODEL, "key": KEY}, near_miss=1.0)
+    assert house.say("I would like a fable") == "That was all of it."
     assert house.faults == []
 
 

@@ -125,7 +125,8 @@ class Assistant(Protocol):
         """Have a known intent handled, as if it had been said; slots are filled with words or numbers.
 
         A reply that asks (for a missing slot, before something risky) has `expects_answer`; the user's next words
-        answer it. Raises BadRequest that names the intent or slot that does not fit.
+        answer it. One that is still being made has `stream`, as with `Reply`; left unread, it is not made.
+        Raises BadRequest that names the intent or slot that does not fit.
         """
         ...
 

@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any, Literal, Protocol, TypeVar
 from uuid import uuid4
@@ -125,7 +125,8 @@ class PluginAssistant:
     async def perform(self, plugin: str, intent: str, slots: Mapping[str, object], turn: Turn) -> Reply:
         if plugin == self._name:
             raise BadRequest(f"{intent} is the plugin's own: it would ask itself", field="intent")
-        return await self._there(self._house.perform(plugin, intent, slots, turn))
+        reply = await self._there(self._house.perform(plugin, intent, slots, turn))
+        return reply if reply.stream is None else replace(reply, stream=self._read(reply.stream))
 
     async def renew_sentences(self) -> None:
         if self.running:
@@ -177,6 +178,25 @@ class PluginAssistant:
             self._broker.subscribe(own, take, whole=whole)
 
         await self._there(subscribe())
+
+    async def _read(self, stream: AsyncIterator[str]) -> AsyncGenerator[str, None]:
+        """The pieces of another plugin's reply: made on the daemon's loop, read on any."""
+        one_at_a_time = asyncio.Lock()  # who is cancelled closes it, and the piece under way has to end first
+
+        async def step() -> str | None:
+            async with one_at_a_time:
+                return await anext(stream, None)
+
+        async def close() -> None:
+            async with one_at_a_time:
+                if isinstance(stream, AsyncGenerator):
+                    await stream.aclose()
+
+        try:
+            while (piece := await self._there(step())) is not None:
+                yield piece
+        finally:
+            await self._there(close())
 
     def _own(self, topic: str) -> str:
         if not topic or set("+#\0") & set(topic) or topic.startswith("/"):

@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -100,7 +100,24 @@ class RemoteHouse:
 
     async def perform(self, plugin: str, intent: str, slots: Mapping[str, object], turn: Turn) -> Reply:
         payload = msgspec.msgpack.encode((plugin, intent, slots, turn))
-        return msgspec.msgpack.decode(await self.wish("perform", Wish(payload=payload)), type=Reply)
+        told = msgspec.msgpack.decode(await self.wish("perform", Wish(payload=payload)), type=Told)
+        reply = told.reply or Reply("", understood=False)
+        return replace(reply, stream=self._pieces(told.stream)) if told.stream else reply
+
+    async def _pieces(self, stream: int) -> AsyncGenerator[str, None]:
+        """What follows another plugin's reply, as the daemon has it made; closed there when it is closed here."""
+        ended = False
+        try:
+            while True:
+                raw = await self.wish("piece", Wish(number=stream))
+                piece = msgspec.msgpack.decode(raw, type=str | None)
+                if piece is None:
+                    ended = True
+                    return
+                yield piece
+        finally:
+            if not ended:
+                self._wire.request("close", Wish(number=stream))
 
     async def renew_sentences(self, plugin: str) -> None:
         raise PluginError("a plugin in a process of its own has the sentences that it began with")
@@ -185,7 +202,7 @@ class Child:
                 return await self._host.recognize(transcript, turn)
             case "handle":
                 intent, turn = msgspec.msgpack.decode(call.arguments, type=tuple[Intent, Turn])
-                return self._told(await self._host.handle(intent, turn))
+                return self._streams.told(await self._host.handle(intent, turn))
             case "piece":
                 return await self._streams.next(msgspec.msgpack.decode(call.arguments, type=int))
             case "close":
@@ -233,11 +250,6 @@ class Child:
         if status.state != "active":
             return Hello(error=status.detail)
         return Hello(hooks=status.hooks, sentences=dict(host.all_sentences(birth.name)))
-
-    def _told(self, reply: Reply | None) -> Told:
-        if reply is None or reply.stream is None:
-            return Told(reply)
-        return Told(replace(reply, stream=None), self._streams.open(reply.stream))
 
     def _fault(self, name: str, text: str) -> None:
         self.wire.request("fault", Wish(text=text))

@@ -30,7 +30,7 @@ class Hello(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Told(msgspec.Struct, frozen=True):
-    """What the plugin answered to an intent."""
+    """What a plugin answered to an intent."""
 
     reply: Reply | None
     stream: int = 0

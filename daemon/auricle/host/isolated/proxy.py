@@ -26,6 +26,7 @@ from auricle.api import (
 )
 from auricle.host.isolated.messages import Birth, Hello, Told, Wish, happened
 from auricle.host.isolated.process import PluginProcess
+from auricle.host.isolated.streams import OpenStreams
 from auricle.host.isolated.wire import Call, Wire
 from auricle.host.running import STREAM_PIECE_S
 
@@ -74,6 +75,8 @@ class _Desk:
         self._fault = fault
         self.loop: asyncio.AbstractEventLoop | None = None
         self.context: PluginContext | None = None
+        self._streams = OpenStreams()
+        """What other plugins still answer to this one."""
 
     def take(self, call: Call, wire: Wire) -> None:
         try:
@@ -92,14 +95,14 @@ class _Desk:
 
     async def _grant(self, call: Call, wish: Wish, wire: Wire, context: PluginContext) -> None:
         try:
-            wire.answer(call, await _granted(call.method, wish, wire, context))
+            wire.answer(call, await _granted(call.method, wish, wire, context, self._streams))
         except AuricleError as error:
             wire.refuse(call, error)
         except Exception as error:  # a plugin call
             wire.refuse(call, PluginError(f"{call.method}: {type(error).__name__}: {error}"))
 
 
-async def _granted(method: str, wish: Wish, wire: Wire, context: PluginContext) -> object:
+async def _granted(method: str, wish: Wish, wire: Wire, context: PluginContext, streams: OpenStreams) -> object:
     assistant = context.assistant
     match method:
         case "say":
@@ -120,7 +123,11 @@ async def _granted(method: str, wish: Wish, wire: Wire, context: PluginContext) 
             return await assistant.intents(wish.language)
         case "perform":
             wanted = msgspec.msgpack.decode(wish.payload, type=tuple[str, str, dict[str, object], Turn])
-            return await assistant.perform(*wanted)
+            return streams.told(await assistant.perform(*wanted))
+        case "piece":
+            return await streams.next(wish.number)
+        case "close":
+            await streams.close(wish.number)
         case "listen":
             return await assistant.listen(say=wish.text or None)
         case "stop":

@@ -1,9 +1,12 @@
-"""Replies that a plugin's process still makes: asked for piece by piece, so that none is made for nobody."""
+"""Replies that are still made for the other end: asked for piece by piece, so that none is made for nobody."""
 
 import asyncio
 import itertools
 from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import replace
 
+from auricle.api import Reply
+from auricle.host.isolated.messages import Told
 from auricle.model.errors import PluginError
 
 MOST_OPEN = 4
@@ -18,6 +21,12 @@ class OpenStreams:
         self._open: dict[int, AsyncIterator[str]] = {}
         self._steps: dict[int, asyncio.Task[str | None]] = {}
         self._closing: set[asyncio.Task[None]] = set()
+
+    def told(self, reply: Reply | None) -> Told:
+        """A reply as it is sent; what follows it stays here."""
+        if reply is None or reply.stream is None:
+            return Told(reply)
+        return Told(replace(reply, stream=None), self.open(reply.stream))
 
     def open(self, stream: AsyncIterator[str]) -> int:
         """Return the number that its pieces are asked for by."""

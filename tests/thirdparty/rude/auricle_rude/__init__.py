@@ -5,7 +5,8 @@ import ctypes
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
 
 from auricle.api import Intent, PluginConfig, PluginContext, Reply, Sentences, Turn, hookimpl
 
@@ -28,9 +29,11 @@ class Rude:
                     "greet": ("greet me",),
                     "where": ("where do you live",),
                     "tell": ("tell me a story", "tell me a story that {end}"),
+                    "pass_on": ("pass on {part} of it",),
                 },
                 lists={
                     "end": ("fails", "crashes"),
+                    "part": ("all", "some", "none"),
                     "deed": {
                         "raise": "raise",
                         "hang": "hang",
@@ -55,7 +58,20 @@ class Rude:
             return Reply(f"In process {os.getpid()}.")
         if intent.name == "tell":
             return Reply("Well.", stream=self._story(str(intent.slots.get("end", ""))))
+        if intent.name == "pass_on":
+            return await self._pass_on(str(intent.slots["part"]), turn)
         return await getattr(self, f"_{intent.slots['deed']}")()
+
+    async def _pass_on(self, part: str, turn: Turn) -> Reply:
+        """What the plugin `teller` has to tell."""
+        told = await self._context.assistant.perform("teller", "tell", {}, turn)
+        if part == "all":
+            return Reply(told.text, stream=told.stream)
+        some = ""
+        if part == "some" and isinstance(told.stream, AsyncGenerator):
+            async with aclosing(told.stream) as pieces:
+                some = await anext(pieces)
+        return Reply(told.text + some)
 
     async def _story(self, end: str) -> AsyncIterator[str]:
         """A chapter for each file `1`, `2`, … in the data folder, as it comes; `closed` is written at the end."""
