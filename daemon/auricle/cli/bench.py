@@ -30,25 +30,31 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--noise", type=Path, metavar="FILE", help="noise to mix into the recordings, for the topics intents and wake"
     )
+    parser.add_argument(
+        "--every", type=int, default=1, metavar="N", help="only every Nth recording, for the topic commands (default 1)"
+    )
+    parser.add_argument(
+        "--ablation",
+        action="store_true",
+        help="the topic commands again on the same recordings, without meaning and without speculation",
+    )
     parser.add_argument("--only", action="append", choices=list(TOPICS), help="measure only this (may be repeated)")
 
 
 def run(args: argparse.Namespace) -> int:
     import asyncio
     import contextlib
-    import sys
     import tempfile
-
-    from rich.console import Console
 
     from auricle.cli import figures
     from auricle.cli.common import load, print_json, print_table
     from auricle.cli.figures.places import in_own_places
+    from auricle.cli.figures.progress import Shown
     from auricle.logs import set_up
     from auricle.model.errors import BadRequest
 
-    if args.rounds < 1 or args.seconds < 1:
-        raise BadRequest("--rounds and --seconds: at least 1")
+    if args.rounds < 1 or args.seconds < 1 or args.every < 1:
+        raise BadRequest("--rounds, --seconds and --every: at least 1")
     if args.recordings is not None and not args.recordings.is_dir():
         raise BadRequest(f"--recordings: {args.recordings} is no folder")
     if args.noise is not None and not args.noise.is_file():
@@ -56,21 +62,38 @@ def run(args: argparse.Namespace) -> int:
     loaded = load(args)
     set_up("error")
     measured: list[Figure] = []
-    console = Console(file=sys.stderr)
+    interrupted = False
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="auricle-bench-"))
-        status = stack.enter_context(console.status("measuring"))
+        shown = stack.enter_context(Shown())
         stack.enter_context(in_own_places(Path(folder)))
-        plan = figures.Plan(Path(folder), args.rounds, args.seconds, args.recordings, args.noise)
+        progress = figures.Progress(shown.show, shown.line)
+        plan = figures.Plan(
+            Path(folder),
+            args.rounds,
+            args.seconds,
+            args.recordings,
+            args.noise,
+            args.every,
+            args.ablation,
+            progress,
+        )
         for bench in figures.benches(loaded, plan, args.only or figures.USUAL):
             if args.microphone or not bench.needs_microphone:
-                status.update(f"measuring {bench.what}")
-                measured += asyncio.run(bench.measure())
+                shown.measuring(bench.what)
+                try:
+                    measured += asyncio.run(bench.measure())
+                except KeyboardInterrupt:
+                    interrupted = True
+                if interrupted := interrupted or progress.interrupted:
+                    break
+        if interrupted:
+            shown.line("interrupted: the figures are of what was measured until then")
     if args.json:
         print_json({figure.name: figure.as_dict() for figure in measured})
-    else:
+    elif measured:
         print_table(
-            ("what", "median", "lowest", "highest", "unit"),
+            ("what", "median", "95 %", "lowest", "highest", "n", "unit"),
             [(figure.name, *figure.columns(), figure.unit) for figure in measured],
         )
-    return 0
+    return 130 if interrupted else 0

@@ -4,12 +4,12 @@ from collections.abc import Collection, Iterator
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from auricle.cli.figures.figure import Bench, Figure, Plan
+from auricle.cli.figures.figure import Bench, Figure, Plan, Progress
 
 if TYPE_CHECKING:
     from auricle.config import LoadedConfig
 
-__all__ = ["TOPICS", "USUAL", "Bench", "Figure", "Plan", "benches"]
+__all__ = ["TOPICS", "USUAL", "Bench", "Figure", "Plan", "Progress", "benches"]
 
 TOPICS = {
     "start": "idle",
