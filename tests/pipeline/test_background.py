@@ -39,6 +39,23 @@ def test_a_soft_end_is_the_speakers_and_so_is_all_where_the_rule_is_off() -> Non
     assert heard((2, 60), (3, 48), rule=off).verdict is Verdict.SPEAKING
 
 
+def test_who_breaks_off_may_go_on_softly_for_longer_and_the_usual_counts_again_once_they_did() -> None:
+    def goes_on(segmenter: Segmenter, seconds: float, level_db: float) -> Segmenter:
+        for _ in range(round(seconds * INBOUND_RATE_HZ / WINDOW)):
+            segmenter.push(WINDOW, 0.9, 10 ** (level_db / 10))
+        return segmenter
+
+    broken_off = heard((2, 60), (0.5, 48))
+    broken_off.expect(RULE.silence_s + 0.5)
+    assert goes_on(broken_off, 0.8, 48).verdict is Verdict.SPEAKING
+    assert goes_on(broken_off, 0.4, 48).command.reason == "background"
+
+    usual_again = heard((2, 60), (0.5, 48))
+    usual_again.expect(RULE.silence_s + 0.5)
+    goes_on(usual_again, 0.5, 60)
+    assert goes_on(usual_again, 1.2, 48).command.reason == "background"
+
+
 def test_voices_before_the_command_are_not_its_level() -> None:
     command = heard((1.5, 48), (2, 60), (1.5, 48)).command
     assert command.reason == "background"

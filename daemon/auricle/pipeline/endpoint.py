@@ -37,7 +37,7 @@ class EndpointRule:
     """Less speech than this is a noise, not a command."""
     lead_in_s: float = 0.5
     """Sound from before the first voiced sample that goes with the command: soft consonants, room for the engine."""
-    background_db: float = 6.0
+    background_db: float = 8.0
     """Voice so far below the speaker's level is a television's; 0 takes all voice for the speaker's."""
     background_s: float = 1.0
     """Nothing but such voice for so long ends a command."""
@@ -96,7 +96,7 @@ class Segmenter:
         self._near_samples = 0
         self._last_voiced_end = self._last_near_end = first_sample
         self._nearness = Nearness(rule.background_db)
-        self._background = _samples(rule.background_s)
+        self._usual_background = self._background = _samples(rule.background_s)
         self._goes_on = 0
         self.verdict = Verdict.WAITING
         self.position = first_sample
@@ -116,6 +116,7 @@ class Segmenter:
         if self._nearness.near(samples, power, voiced=self._voiced):
             self._near_samples += samples
             self._last_near_end = self.position + samples
+            self._background = self._usual_background
         if self._voiced:
             if self.onset is None:
                 self.onset = self.position
@@ -129,8 +130,12 @@ class Segmenter:
         return self.verdict
 
     def expect(self, silence_s: float) -> Verdict:
-        """From now on so much quiet ends the command, what has passed counted in; speech that goes on undoes it."""
+        """From now on so much quiet ends the command, what has passed counted in; speech that goes on undoes it.
+
+        If that is more than usual, background alone must last as much longer to end it.
+        """
         self._silence = _samples(silence_s)
+        self._background = self._usual_background + max(0, self._silence - self._usual_silence)
         self._goes_on = 0
         if not self.verdict.final:
             self.verdict = self._judge()

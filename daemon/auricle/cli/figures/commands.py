@@ -27,6 +27,8 @@ from auricle.pipeline.files import inbound_frames
 
 _BEFORE_S = 1.0
 _AFTER_S = 3.0
+_LEAD = 2 * INBOUND_RATE_HZ
+"""So many samples before the first spoken one are kept: who waits longer runs out of `[listen] patience_s`."""
 _EARLY_S = 0.3
 """The microphone is opened so long before the recording begins."""
 _CUT = INBOUND_RATE_HZ // 4
@@ -189,6 +191,7 @@ def _one_after_the_other(files: Sequence[Path], path: Path) -> tuple[Path, list[
 
     for file in files:
         samples = np.frombuffer(b"".join(frame.pcm for frame in inbound_frames(str(file))), np.int16)
+        samples = samples[max(0, _spoken(samples)[0] - _LEAD) :]
         put_quiet(_BEFORE_S)
         played.append(Played(file.name, at, at + last_spoken_sample(samples)))
         put(samples)
@@ -281,9 +284,16 @@ def last_spoken_sample(samples: Samples) -> int:
     """Where a recording's speech ends, by its energy alone: the last 50 ms that are over the noise and not far below
     the peak, 10 ms at a time; a click is shorter. samples: 16 kHz, one spoken command with a little quiet at its end.
     """
+    return _spoken(samples)[1]
+
+
+def _spoken(samples: Samples) -> tuple[int, int]:
+    """The first and the last spoken sample; all of it where nothing is loud."""
     frames = samples[: len(samples) // _FRAME * _FRAME].reshape(-1, _FRAME).astype(np.float64)
     level = 10 * np.log10(np.mean(frames**2, axis=1) + 1)
     bound = max(float(np.percentile(level, 10)) + _OVER_FLOOR_DB, float(level.max()) - _BELOW_PEAK_DB)
     runs = np.convolve(level > bound, np.ones(_RUN), mode="valid")
     loud = np.flatnonzero(runs == _RUN)
-    return int((loud[-1] + _RUN) * _FRAME) - 1 if len(loud) else len(samples) - 1
+    if not len(loud):
+        return 0, len(samples) - 1
+    return int(loud[0] * _FRAME), int((loud[-1] + _RUN) * _FRAME) - 1
