@@ -31,6 +31,13 @@ class ChatterboxConfig(PluginConfig, frozen=True, kw_only=True):
         Literal["auto", "cuda", "mps", "cpu"],
         Meta(description="Where it computes; on a CPU a sentence takes a minute or more."),
     ] = "auto"
+    stream: Annotated[
+        Literal["off", "auto", "on"],
+        Meta(
+            description='Whether a sentence is played while it is made: "auto" on a GPU that is quick enough, "on" '
+            "anywhere. Where it is off, a sentence that fails in the middle is said by another engine as a whole."
+        ),
+    ] = "off"
     voice: Annotated[
         str,
         Meta(description="Voice when none is asked for: a clip in `voices_dir` by name; empty is the model's own."),

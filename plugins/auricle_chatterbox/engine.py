@@ -5,7 +5,8 @@ import logging
 import math
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -30,9 +31,10 @@ from auricle.api import (
 from auricle.api.sound import pitch_shifted
 from auricle_chatterbox import LANGUAGES, ChatterboxConfig
 from auricle_chatterbox.checkpoint import identity, locate
-from auricle_chatterbox.guard import RATE_HZ, FloatArray, judge, most_codes
+from auricle_chatterbox.guard import CODES_PER_S, RATE_HZ, FloatArray, judge, judge_so_far, most_codes
 from auricle_chatterbox.models import Abandoned, Conditionals, Model, pick_device
 from auricle_chatterbox.parameters import SEEDS, Parameters, settle
+from auricle_chatterbox.seam import Seam
 from auricle_chatterbox.sound import faded, trimmed
 from auricle_chatterbox.voices import OWN_VOICE, Clip, find_clips, prepared_file
 from auricle_chatterbox.wording import halves, pieces, spoken
@@ -40,6 +42,8 @@ from auricle_chatterbox.wording import halves, pieces, spoken
 LONGEST_TEXT = 20_000
 """Characters of one request."""
 ATTEMPTS = 2
+_KEEPS_UP = 1.3 * CODES_PER_S
+"""Codes a second from which on a sentence that is played while it is made does not run dry."""
 _log = logging.getLogger("auricle.engines.chatterbox")
 
 
@@ -70,6 +74,7 @@ class ChatterboxEngine(TtsEngine):
             torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // 2))
         folder = locate(config.model, config.checkpoint)
         self.device = device = pick_device(config.device)
+        self.streams = config.stream == "on" or (config.stream == "auto" and device == "cuda")
         self._clips = {clip.name: clip for clip in find_clips(config.voices_dir)}
         self._model = self._make(folder, device)
         self._identity = f"{identity(config.model, folder)} {self._model.preparation}"
@@ -92,7 +97,10 @@ class ChatterboxEngine(TtsEngine):
         return [Voice(name, self._config.language, self._described(name)) for name in names]
 
     def synthesize(self, request: SynthesisRequest) -> Iterator[AudioFrame]:
-        """One frame for each piece of at most 220 characters; none for a text without words. At 24 kHz."""
+        """One frame for each piece of at most 220 characters, several where it streams; none for a text without words.
+
+        At 24 kHz.
+        """
         if not (math.isfinite(request.speed) and 0.5 <= request.speed <= 2):
             raise BadRequest(f"speed {request.speed} is not between 0.5 and 2", field="speed")
         if len(request.text) > LONGEST_TEXT:
@@ -126,24 +134,81 @@ class ChatterboxEngine(TtsEngine):
         self._loaded().begin()
         at = 0
         for number, text in enumerate(texts):
-            samples = self._piece(text, voice, language, parameters)
-            if pitch:
-                samples = self._loaded().marked(pitch_shifted(samples, RATE_HZ, pitch))
-            samples = faded(trimmed(samples, RATE_HZ), RATE_HZ)
-            if number:
-                pause = np.zeros(int(self._config.sentence_pause_s * RATE_HZ), dtype=np.float32)
-                samples = np.concatenate([pause, samples])
-            pcm = (np.clip(samples, -1.0, 1.0) * 32767.0).astype("<i2").tobytes()
-            yield AudioFrame(pcm, first_sample=at, rate_hz=RATE_HZ)
-            at += len(pcm) // 2
+            pause = np.zeros(int(self._config.sentence_pause_s * RATE_HZ) if number else 0, dtype=np.float32)
+            with closing(self._sounds(text, voice, language, parameters, pitch)) as sounds:
+                for samples in sounds:
+                    pcm = (np.clip(np.concatenate([pause, samples]), -1.0, 1.0) * 32767.0).astype("<i2").tobytes()
+                    yield AudioFrame(pcm, first_sample=at, rate_hz=RATE_HZ)
+                    at += len(pcm) // 2
+                    pause = pause[:0]
 
-    def _piece(self, text: str, voice: Conditionals, language: str, parameters: Parameters) -> FloatArray:
-        """Out of memory is tried once more, in two halves, after all that is free was given back.
+    def _sounds(
+        self, text: str, voice: Conditionals, language: str, parameters: Parameters, pitch: float
+    ) -> Generator[FloatArray, None, None]:
+        """A piece's speech: at once, or as it is made; that is made whole still if it fails before it is heard.
+
+        Raises EngineError for what can neither be played nor be made anew.
+        """
+        retaken = 0
+        if self.streams and not pitch:
+            seam = Seam(RATE_HZ)
+            try:
+                yield from self._streamed(seam, text, voice, language, parameters)
+                return
+            except Abandoned:
+                raise
+            except torch.OutOfMemoryError as error:
+                _log.warning("Chatterbox is out of memory on %s in a sentence: %s", self.device, error)
+            except (EngineError, RuntimeError, IndexError, ValueError) as error:
+                if seam.given or engine_fault(error) is not None:
+                    raise
+                _log.warning("a sentence of %d characters is made anew, as a whole: %s", len(text), error)
+                retaken = 1
+            _free()
+            if seam.given:
+                raise EngineOutOfMemory(f"Chatterbox is out of memory on {self.device} in the middle of a sentence")
+        samples = self._piece(text, voice, language, parameters, retaken)
+        if pitch:
+            samples = self._loaded().marked(pitch_shifted(samples, RATE_HZ, pitch))
+        yield faded(trimmed(samples, RATE_HZ), RATE_HZ)
+
+    def _streamed(
+        self, seam: Seam, text: str, voice: Conditionals, language: str, parameters: Parameters
+    ) -> Iterator[FloatArray]:
+        """Raises EngineError over any fault before the first sound; then where the rest is missing, or no speech."""
+        renders = self._loaded().stream(
+            text,
+            voice,
+            language,
+            parameters.values,
+            seed=_seed(parameters, 0),
+            most_codes=most_codes(len(text)),
+            least_pace=_KEEPS_UP if self._config.stream == "auto" else 0.0,
+        )
+        with closing(renders):
+            for render in renders:
+                if render.last:
+                    fault = judge(render.samples, render.codes, len(text))
+                else:
+                    fault = judge_so_far(render.samples, render.codes)
+                if fault is not None and (fault.unusable or fault.hangs or not seam.given):
+                    raise EngineError(f"Chatterbox made speech that could not be used: {fault.text}")
+                if len(samples := seam.next(render.samples, last=render.last)):
+                    yield samples
+                if fault is not None and fault.unsaid:
+                    raise EngineError(f"Chatterbox broke off: {fault.text}")
+                if fault is not None:
+                    _log.warning("%d characters are spoken as they were made, though %s", len(text), fault.text)
+
+    def _piece(
+        self, text: str, voice: Conditionals, language: str, parameters: Parameters, first: int = 0
+    ) -> FloatArray:
+        """Out of memory is tried once more, in two halves, after all that is free was given back. first: see below.
 
         Raises EngineOutOfMemory when that does not fit either, EngineError when no attempt can be played.
         """
         try:
-            return self._attempted(text, voice, language, parameters)
+            return self._attempted(text, voice, language, parameters, first)
         except torch.OutOfMemoryError as error:
             _log.warning("Chatterbox is out of memory on %s, trying again with less: %s", self.device, error)
         # Not in the handler: the traceback holds what has to go.
@@ -155,20 +220,21 @@ class ChatterboxEngine(TtsEngine):
         _free()
         raise EngineOutOfMemory(f"Chatterbox is out of memory on {self.device}: the model turbo takes the least")
 
-    def _attempted(self, text: str, voice: Conditionals, language: str, parameters: Parameters) -> FloatArray:
-        """The best of the attempts. Raises EngineError when none can be played."""
+    def _attempted(
+        self, text: str, voice: Conditionals, language: str, parameters: Parameters, first: int = 0
+    ) -> FloatArray:
+        """The best of the attempts from the `first` on. Raises EngineError when none can be played."""
         model = self._loaded()
-        seed = secrets.randbelow(SEEDS) if parameters.seed is None else parameters.seed
         kept: FloatArray | None = None
         last = ""
-        for attempt in range(ATTEMPTS):
+        for attempt in range(first, ATTEMPTS):
             try:
                 samples = model.speak(
                     text,
                     voice,
                     language,
                     parameters.values,
-                    seed=(seed + attempt * 1_000_003) % SEEDS,
+                    seed=_seed(parameters, attempt),
                     most_codes=most_codes(len(text)),
                 )
             except Abandoned:
@@ -274,6 +340,12 @@ class ChatterboxEngine(TtsEngine):
     def _note(parameters: Parameters) -> None:
         for note in parameters.notes:
             _log.warning("%s", note)
+
+
+def _seed(parameters: Parameters, attempt: int) -> int:
+    """Another for each attempt."""
+    first = secrets.randbelow(SEEDS) if parameters.seed is None else parameters.seed
+    return (first + attempt * 1_000_003) % SEEDS
 
 
 def _free() -> None:

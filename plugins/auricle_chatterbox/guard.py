@@ -31,6 +31,10 @@ class Fault:
     text: str
     unusable: bool
     """Nothing that could be played; other faults are still better than silence."""
+    hangs: bool = False
+    """There is nothing but noise from somewhere on."""
+    unsaid: bool = False
+    """It cannot have been the whole text."""
 
 
 def most_codes(characters: int) -> int:
@@ -40,19 +44,30 @@ def most_codes(characters: int) -> int:
 
 def judge(samples: FloatArray, codes: Sequence[int], characters: int) -> Fault | None:
     """The worst that is wrong, if anything. samples: at 24 kHz, full scale 1; codes: that they were made of."""
-    if not np.isfinite(samples).all():
-        return Fault("the sound is no numbers", True)
-    if not len(samples) or float(np.sqrt(np.mean(samples.astype(np.float64) ** 2))) < _SILENT_RMS:
+    if not len(samples) or (np.isfinite(samples).all() and _rms(samples) < _SILENT_RMS):
         return Fault("there is no sound", True)
-    if float(np.mean(np.abs(samples) >= _FULL_SCALE)) > _CLIPPED_SHARE:
-        return Fault("the sound is clipped", False)
+    if (fault := judge_so_far(samples, codes)) is not None:
+        return fault
     if len(codes) >= most_codes(characters):
         return Fault(f"{len(codes) / CODES_PER_S:.1f} s are too long for {characters} characters", False)
-    if len(samples) / RATE_HZ < _QUICKEST_S * characters:
-        return Fault(f"{len(samples) / RATE_HZ:.1f} s are too short for {characters} characters", False)
-    if _hangs(codes):
-        return Fault("a sound is repeated over and over", False)
+    if (spoken_s := len(samples) / RATE_HZ) < _QUICKEST_S * characters:
+        return Fault(f"{spoken_s:.1f} s are too short for {characters} characters", False, unsaid=True)
     return None
+
+
+def judge_so_far(samples: FloatArray, codes: Sequence[int]) -> Fault | None:
+    """As `judge`, of a sentence that goes on: neither its length nor silence tells anything yet."""
+    if not np.isfinite(samples).all():
+        return Fault("the sound is no numbers", True)
+    if float(np.mean(np.abs(samples) >= _FULL_SCALE)) > _CLIPPED_SHARE:
+        return Fault("the sound is clipped", False)
+    if _hangs(codes):
+        return Fault("a sound is repeated over and over", False, hangs=True)
+    return None
+
+
+def _rms(samples: FloatArray) -> float:
+    return float(np.sqrt(np.mean(samples.astype(np.float64) ** 2)))
 
 
 def _hangs(codes: Sequence[int]) -> bool:
