@@ -39,6 +39,15 @@ class WhisperConfig(PluginConfig, frozen=True, kw_only=True):
         tuple[str, ...],
         Meta(description="Languages that may be spoken, the likeliest first; only for multilingual models."),
     ] = ()
+    batch: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=8,
+            description="Chunks of recordings (`auricle transcribe`) at a time; 0 is 8 on cuda, and 1 elsewhere. Where "
+            "it is over 1 they are heard with the whole context; with beams each by itself.",
+        ),
+    ] = 0
     short_context: Annotated[
         bool, Meta(description="Encode only as much time as was spoken: about twice as quick for commands.")
     ] = True

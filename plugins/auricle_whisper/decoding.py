@@ -34,10 +34,13 @@ def merge_projections(model: WhisperForConditionalGeneration, *, keep: bool) -> 
 
 
 class Decoding:
-    """One text in the making: what was said so far, over what was heard. Use it in inference mode."""
+    """A text in the making: what was said so far, over what was heard. Use it in inference mode.
+
+    Or several, of as many tokens each.
+    """
 
     def __init__(self, model: WhisperForConditionalGeneration, encoded: torch.Tensor) -> None:
-        """model: after `merge_projections`. encoded: (1, positions, width), from the encoder."""
+        """model: after `merge_projections`. encoded: (texts, positions, width), from the encoder."""
         self._decoder = model.model.decoder
         self._scores = model.proj_out
         self._heads = model.config.decoder_attention_heads
@@ -45,7 +48,7 @@ class Decoding:
             (self._split(layer.encoder_attn.k_proj(encoded)), self._split(layer.encoder_attn.v_proj(encoded)))
             for layer in self._decoder.layers
         ]
-        size = (1, self._heads, model.config.max_target_positions, encoded.shape[-1] // self._heads)
+        size = (len(encoded), self._heads, model.config.max_target_positions, encoded.shape[-1] // self._heads)
         self._said = [(encoded.new_empty(size), encoded.new_empty(size)) for _ in self._decoder.layers]
         self._length = 0
 
@@ -58,12 +61,21 @@ class Decoding:
 
         (2, vocabulary), float32; (1, vocabulary) for one token.
         """
-        decoder, begin, end = self._decoder, self._length, self._length + len(tokens)
-        ids = torch.tensor([list(tokens)], device=self._heard[0][0].device)
+        ends = self._pass([tokens])[0, :: max(1, len(tokens) - 1)][:2]
+        return self._scores(self._decoder.layer_norm(ends)).float()
+
+    def step_all(self, rows: Sequence[Sequence[int]]) -> torch.Tensor:
+        """Take more tokens of each text, as many of each; the scores of those after the last: (texts, vocabulary)."""
+        return self._scores(self._decoder.layer_norm(self._pass(rows)[:, -1])).float()
+
+    def _pass(self, rows: Sequence[Sequence[int]]) -> torch.Tensor:
+        decoder, count = self._decoder, len(rows[0])
+        begin, end = self._length, self._length + count
+        ids = torch.tensor([list(row) for row in rows], device=self._heard[0][0].device)
         hidden = decoder.embed_tokens(ids) + decoder.embed_positions.weight[begin:end]
         mask = None
-        if len(tokens) > 1:
-            mask = torch.ones(len(tokens), end, dtype=torch.bool, device=ids.device).tril(begin)
+        if count > 1:
+            mask = torch.ones(count, end, dtype=torch.bool, device=ids.device).tril(begin)
         for layer, heard, said in zip(decoder.layers, self._heard, self._said, strict=True):
             own = layer.self_attn
             queries, new_keys, new_values = own.merged(layer.self_attn_layer_norm(hidden)).chunk(3, -1)
@@ -74,14 +86,12 @@ class Decoding:
                 self._split(queries), keys[:, :, :end], values[:, :, :end], attn_mask=mask
             )
             hidden = hidden + own.out_proj(_joined(mixed))
-            rows = layer.encoder_attn_layer_norm(hidden)
-            mixed = scaled_dot_product_attention(self._split(layer.encoder_attn.q_proj(rows)), *heard)
+            queries = layer.encoder_attn.q_proj(layer.encoder_attn_layer_norm(hidden))
+            mixed = scaled_dot_product_attention(self._split(queries), *heard)
             hidden = hidden + layer.encoder_attn.out_proj(_joined(mixed))
-            rows = layer.final_layer_norm(hidden)
-            hidden = hidden + layer.fc2(layer.activation_fn(layer.fc1(rows)))
+            hidden = hidden + layer.fc2(layer.activation_fn(layer.fc1(layer.final_layer_norm(hidden))))
         self._length = end
-        ends = hidden[0, :: max(1, len(tokens) - 1)][:2]
-        return self._scores(decoder.layer_norm(ends)).float()
+        return hidden
 
     def _split(self, rows: torch.Tensor) -> torch.Tensor:
         """(1, rows, width) to (1, heads, rows, width of a head)."""

@@ -3,6 +3,7 @@
 import gc
 import logging
 import re
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from auricle_whisper.decoding import merge_projections
 from auricle_whisper.network import Network, Said
 from auricle_whisper_core import (
     FRAMES_PER_POSITION,
+    FULL_CONTEXT,
     LEAD_S,
     LEAST_CONTEXT,
     MOST_TOKENS,
@@ -32,6 +34,9 @@ from auricle_whisper_core import (
 
 _MOST_HINT = MOST_TOKENS - 8
 """Tokens of the prompt: the half that is not for text, less the marks."""
+
+_BATCH_ON_GPU = 8
+"""As many as an engine's server has waiting at most."""
 
 _log = logging.getLogger(__name__)
 
@@ -61,6 +66,7 @@ class TransformersWhisper(WhisperEngine):
         merge_projections(model, keep=self._config.beams > 1)
         int8 = self._config.int8 and self._device == "cpu" and dtype == torch.float32 and quantise(model)
         self.device = self._device
+        self.batch = self._config.batch or (_BATCH_ON_GPU if self._device == "cuda" else 1)
         self._mel = LogMel(model.config.num_mel_bins)
         self._vocabulary: dict[str, int] = self._tokenizer.get_vocab()
         self._start = self._token("<|startoftranscript|>")
@@ -113,6 +119,41 @@ class TransformersWhisper(WhisperEngine):
             f"Whisper is out of memory on {self._device}: set [stt] model to a smaller one, or "
             '[engines.whisper] device = "cpu"'
         )
+
+    def decode_all(self, windows: Sequence[tuple[FloatArray, str | None]]) -> list[tuple[Decoded, str]]:
+        """Together; out of memory halves them, down to one, after all that is free was given back."""
+        if len(windows) < 2 or self._config.beams > 1:
+            return super().decode_all(windows)
+        try:
+            return self._decode_all(windows)
+        except torch.OutOfMemoryError as error:
+            _log.warning("Whisper is out of memory on %s with %d at a time: %s", self._device, len(windows), error)
+        # Not in the handler: the traceback holds what has to go.
+        self._free()
+        half = len(windows) // 2
+        return [*self.decode_all(windows[:half]), *self.decode_all(windows[half:])]
+
+    def _decode_all(self, windows: Sequence[tuple[FloatArray, str | None]]) -> list[tuple[Decoded, str]]:
+        if not all(np.isfinite(samples).all() for samples, _ in windows):
+            raise EngineError("sound that is no number cannot be transcribed: convert it to 16 bits")
+        features = np.stack([self._heard(samples, FULL_CONTEXT) for samples, _ in windows])
+        encoded = self.network.encode(torch.from_numpy(features))
+        probabilities = self.network.first(encoded, self._start)
+        no_speech = [float(row[self._untimed - 1]) for row in probabilities]
+        spoken = [language or self._spoken(row) for (_, language), row in zip(windows, probabilities, strict=True)]
+        found = [(Decoded("", 0.0, gone, 0, cut=False), code) for gone, code in zip(no_speech, spoken, strict=True)]
+        rest = [number for number, gone in enumerate(no_speech) if gone <= NO_SPEECH]
+        prompts = {number: [*self._hint, self._start, *self._prompt(spoken[number])] for number in rest}
+        budgets = {number: token_budget(windows[number][0]) for number in rest}
+        # Prompts of one length go together: no row of a batch has room left before its text.
+        for length in sorted({len(prompt) for prompt in prompts.values()}):
+            rows = [number for number in rest if len(prompts[number]) == length]
+            said = self.network.greedy_all(
+                encoded[rows], [prompts[number] for number in rows], [budgets[number] for number in rows]
+            )
+            for number, one in zip(rows, said, strict=True):
+                found[number] = self._decoded(one, no_speech[number], budgets[number]), spoken[number]
+        return found
 
     def _decode_less(self, samples: FloatArray, context: int, language: str | None) -> tuple[Decoded, str]:
         """With the shortest context that holds the sound; if that is not shorter than before, in two halves."""

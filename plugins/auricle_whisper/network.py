@@ -89,6 +89,39 @@ class Network:
                     scores = state.step([token])[-1]
         return Said(tokens, logprob / (len(tokens) + 1))
 
+    def first(self, encoded: torch.Tensor, start: int) -> torch.Tensor:
+        """Probabilities of the token after the start of each of several texts: (rows, vocabulary)."""
+        with torch.inference_mode():
+            scores = Decoding(self.model, encoded).step_all([[start]] * len(encoded))
+            return self._numbers(scores).softmax(-1)
+
+    def greedy_all(self, encoded: torch.Tensor, prompts: Sequence[Sequence[int]], budgets: Sequence[int]) -> list[Said]:
+        """As `greedy`, of several texts at a time. encoded: (rows, positions, width). prompts: all of one length."""
+        tokens: list[list[int]] = [[] for _ in prompts]
+        logprobs = [0.0] * len(prompts)
+        writing = set(range(len(prompts)))
+        with torch.inference_mode():
+            state = Decoding(self.model, encoded)
+            scores = state.step_all(prompts) + self._never_first
+            while writing:
+                best = self._numbers(scores).log_softmax(-1).max(-1)
+                values, indices = best.values.tolist(), best.indices.tolist()
+                for row in sorted(writing):
+                    logprobs[row] += values[row]
+                    if indices[row] != self._end:
+                        tokens[row].append(indices[row])
+                    if indices[row] == self._end or len(tokens[row]) >= budgets[row]:
+                        writing.discard(row)
+                if writing:
+                    scores = state.step_all([[token] for token in indices]) + self._never
+        return [Said(said, logprob / (len(said) + 1)) for said, logprob in zip(tokens, logprobs, strict=True)]
+
+    def _numbers(self, scores: torch.Tensor) -> torch.Tensor:
+        """The same. Raises EngineError if a row has no number in it that could be taken."""
+        if bool(scores.isnan().any()) or not bool(scores.max(-1).values.isfinite().all()):
+            raise EngineError(NO_NUMBER)
+        return scores
+
     def beams(self, encoded: torch.Tensor, prompt: Sequence[int], budget: int, count: int) -> Said:
         """The likeliest text of those that `count` beams find. prompt: the whole."""
         with torch.inference_mode():

@@ -11,7 +11,7 @@ from auricle_whisper_core.agreement import Agreement
 from auricle_whisper_core.decoding import FULL_CONTEXT, context_of, loud_enough
 from auricle_whisper_core.judge import Decoded, Verdict, hopeless, judge
 from auricle_whisper_core.mel import FloatArray
-from auricle_whisper_core.windows import growing_windows
+from auricle_whisper_core.windows import growing_windows, windows
 
 SURE_LANGUAGE = 0.5
 """Probability below which a language that was heard is not believed."""
@@ -78,6 +78,27 @@ class WhisperEngine(SttEngine):
                 logprobs.append((decoded.logprob, decoded.tokens))
         yield replace(_joined(texts, logprobs, spoken, final=True), alternatives=alternatives)
 
+    def transcribe_all(self, utterances: Sequence[tuple[Sequence[AudioFrame], str | None]]) -> Sequence[Transcript]:
+        """Each as `transcribe` without partials and with the whole context, so that none depends on the others."""
+        wanted = [self._wanted_language(language) for _, language in utterances]
+        asked = [
+            (number, window)
+            for number, (frames, _) in enumerate(utterances)
+            for window in windows(frames)
+            if loud_enough(window)
+        ]
+        decoded: list[tuple[Decoded, str]] = []
+        for at in range(0, len(asked), self.batch):
+            decoded += self.decode_all([(window, wanted[number]) for number, window in asked[at : at + self.batch]])
+        return [
+            _told([found for (owner, _), found in zip(asked, decoded, strict=True) if owner == number], language)
+            for number, language in enumerate(wanted)
+        ]
+
+    def decode_all(self, windows: Sequence[tuple[FloatArray, str | None]]) -> list[tuple[Decoded, str]]:
+        """As `decode` of each with the whole context, for at most `batch` of them, each with its language."""
+        return [self.decode(samples, FULL_CONTEXT, language) for samples, language in windows]
+
     def heard_language(self, code: str, probability: float) -> str:
         """The language heard, if it is sure and allowed; else the likeliest allowed by the configuration."""
         if probability >= SURE_LANGUAGE and (not self._languages or code in self._languages):
@@ -120,6 +141,19 @@ class WhisperEngine(SttEngine):
         if not self.knows(code):
             raise EngineError(f"Whisper has no language {language!r}: give an ISO 639-1 code such as en or de")
         return code
+
+
+def _told(found: Sequence[tuple[Decoded, str]], language: str | None) -> Transcript:
+    """What was decoded of an utterance's windows as one text, without those that have no words."""
+    kept = [(one, spoken) for one, spoken in found if judge(one) is not Verdict.DROP and not hopeless(one)]
+    alternatives = kept[0][0].alternatives if len(kept) == 1 else ()
+    joined = _joined(
+        [one.text for one, _ in kept],
+        [(one.logprob, one.tokens) for one, _ in kept],
+        kept[-1][1] if kept else language,
+        final=True,
+    )
+    return replace(joined, alternatives=alternatives)
 
 
 def _joined(texts: list[str], logprobs: list[tuple[float, int]], language: str | None, *, final: bool) -> Transcript:

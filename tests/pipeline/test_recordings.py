@@ -1,5 +1,6 @@
 """Recordings are cut at their pauses: no speech is lost or sent twice, silence is not sent, chunks stay short."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -216,3 +217,58 @@ def test_a_command_cut_in_two_may_be_something_else_in_each_part() -> None:
     first = Segment(0.0, 1.0, "a late", alternatives=("a latte",))
     second = Segment(3.0, 4.0, "with sum milk", alternatives=("with some milk",))
     assert Recording((first, second), 4.0).transcript.alternatives == ("a latte with sum milk", "a late with some milk")
+
+
+class Crowd:
+    """Speech to text that first answers when it has so many in hand, the last of them first."""
+
+    def __init__(self, patience: int, fails_at: int = 0) -> None:
+        self.most = 0
+        self.asked = 0
+        self.left: list[int] = []
+        self._patience = patience
+        self._fails_at = fails_at
+        self._in_hand = 0
+        self._full = asyncio.Event()
+
+    async def transcribe(
+        self, frames: AsyncIterator[AudioFrame], language: str | None
+    ) -> AsyncGenerator[Transcript, None]:
+        self.asked += 1
+        number = self.asked
+        self._in_hand += 1
+        self.most = max(self.most, self._in_hand)
+        if self._in_hand == self._patience:
+            self._full.set()
+        try:
+            [frame] = [frame async for frame in frames]
+            await self._full.wait()
+            for _ in range(2 * (self._patience - number)):
+                await asyncio.sleep(0)
+            if number == self._fails_at:
+                raise EngineError("it did not work")
+            yield Transcript(f"at {frame.first_sample / RATE:.0f} s.")
+        finally:
+            self._in_hand -= 1
+            self.left.append(number)
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+async def test_so_many_chunks_are_asked_for_at_a_time_and_stay_in_order(tmp_path: Path, batch: int) -> None:
+    path = tmp_path / "long.wav"
+    soundfile.write(path, sound(*[("speech", 2), ("silence", 8)] * 7), RATE)
+    crowd = Crowd(batch)
+    found = await transcribe_recording(str(path), crowd, LoudnessVad(), batch=lambda: batch)
+    assert found.text.split(" s.") == ["at 0", *(f" at {10 * number}" for number in range(1, 7)), ""]
+    assert crowd.most == batch
+    assert crowd.asked == 7
+
+
+async def test_an_error_ends_what_else_was_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "long.wav"
+    soundfile.write(path, sound(*[("speech", 2), ("silence", 8)] * 7), RATE)
+    crowd = Crowd(4, fails_at=2)
+    with pytest.raises(EngineError, match="it did not work"):
+        await transcribe_recording(str(path), crowd, LoudnessVad(), batch=lambda: 4)
+    assert crowd.asked < 7
+    assert sorted(crowd.left) == list(range(1, crowd.asked + 1))

@@ -318,3 +318,90 @@ class TestLoading:
     def test_every_key_is_described(self) -> None:
         schema = json.dumps(msgspec.json.schema(WhisperConfig))
         assert schema.count("description") >= len(WhisperConfig.__struct_fields__)
+
+
+@pytest.fixture(scope="module")
+def sounds(commands: list[Samples]) -> list[Samples]:
+    """Commands, one of two windows, one without words, one that is silence."""
+    long = np.concatenate([commands[0], np.zeros(4 * 16_000, np.int16), commands[1]])
+    hiss = np.random.default_rng(1).normal(0, 300, 16_000).astype(np.int16)
+    return [*commands[:4], long, hiss, np.zeros(16_000, np.int16)]
+
+
+@pytest.fixture(scope="module")
+def one_by_one(whisper_checkpoint: Path, sounds: list[Samples]) -> list[str]:
+    engine = engine_of(whisper_checkpoint, int8=False, short_context=False)
+    return [heard(engine, samples) for samples in sounds]
+
+
+class TestBatch:
+    """Several recordings at a time, as on a GPU; here on a CPU."""
+
+    def together(self, engine: TransformersWhisper, sounds: list[Samples]) -> list[str]:
+        asked = [(list(frames_of(samples)), "en") for samples in sounds]
+        return [" ".join(words_of(found.text)) for found in engine.transcribe_all(asked)]
+
+    @pytest.mark.data
+    @pytest.mark.parametrize("batch", [3, 8])
+    def test_a_batch_has_the_texts_of_its_parts(
+        self, whisper_checkpoint: Path, sounds: list[Samples], one_by_one: list[str], batch: int
+    ) -> None:
+        engine = engine_of(whisper_checkpoint, int8=False, batch=batch)
+        rows: list[int] = []
+        hook = engine.network.model.model.encoder.register_forward_pre_hook(lambda _, given: rows.append(len(given[0])))
+        assert self.together(engine, sounds) == one_by_one
+        hook.remove()
+        assert one_by_one[-2:] == ["", ""]
+        assert sum(bool(text) for text in one_by_one) == len(sounds) - 2
+        windows = len(sounds)  # one has two, one none
+        assert rows == [batch] * (windows // batch) + [windows % batch] * bool(windows % batch)
+
+    @pytest.mark.data
+    def test_a_batch_that_does_not_fit_is_halved_until_it_does(
+        self, whisper_checkpoint: Path, sounds: list[Samples], one_by_one: list[str]
+    ) -> None:
+        engine = engine_of(whisper_checkpoint, int8=False, batch=4)
+        rows: list[int] = []
+
+        def run_out(_module: object, given: tuple[torch.Tensor, ...]) -> None:
+            rows.append(len(given[0]))
+            if len(given[0]) > 1:
+                raise torch.OutOfMemoryError("no memory, by the test")
+
+        hook = engine.network.model.model.encoder.register_forward_pre_hook(run_out)
+        assert self.together(engine, sounds[:4]) == one_by_one[:4]
+        assert rows == [4, 2, 1, 1, 2, 1, 1]
+        hook.remove()
+        hook = engine.network.model.model.encoder.register_forward_pre_hook(
+            lambda *_: (_ for _ in ()).throw(torch.OutOfMemoryError("no memory at all, by the test"))
+        )
+        with pytest.raises(EngineError, match="out of memory on cpu"):
+            self.together(engine, sounds[:2])
+        hook.remove()
+        assert self.together(engine, sounds[:2]) == one_by_one[:2]
+
+    def test_languages_are_heard_one_by_one_in_a_batch(self, random_checkpoint: Path, speak: Speak) -> None:
+        engine = engine_of(random_checkpoint, languages=("de", "en"), batch=4, short_context=False, int8=False)
+        sounds = [speak("Turn on the light."), speak("Stop."), speak("What time is it?")]
+        asked = [
+            (list(frames_of(samples)), language) for samples, language in zip(sounds, (None, "en", None), strict=True)
+        ]
+        alone = [list(engine.transcribe(iter(frames), language))[-1] for frames, language in asked]
+        assert [(one.text, one.language) for one in engine.transcribe_all(asked)] == [
+            (one.text, one.language) for one in alone
+        ]
+        with pytest.raises(EngineError, match="xx"):
+            engine.transcribe_all([*asked, (asked[0][0], "xx")])
+
+    def test_a_prompt_stands_before_every_text_of_a_batch(self, whisper_checkpoint: Path, speak: Speak) -> None:
+        sounds = [speak("Turn on the light in Caitlin's room."), speak("Stop the music.")]
+        plain, taught = (
+            self.together(engine_of(whisper_checkpoint, int8=False, batch=2, prompt=prompt), sounds)
+            for prompt in ("", "Katelyn's room")
+        )
+        assert "katelyn's" in taught[0]
+        assert "katelyn's" not in plain[0]
+        assert plain[1] == taught[1] == "stop the music"
+
+    def test_one_at_a_time_is_usual_on_a_cpu(self, random_checkpoint: Path) -> None:
+        assert (engine_of(random_checkpoint).batch, engine_of(random_checkpoint, batch=5).batch) == (1, 5)

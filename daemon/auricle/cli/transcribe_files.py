@@ -22,6 +22,7 @@ from auricle.app import make_host, no_broker
 from auricle.cli.engines_only import STT, VAD, dispatcher_of, running_engines
 from auricle.cli.sound_files import Input, fresh, inputs, write_whole
 from auricle.config import LoadedConfig, state_dir
+from auricle.engines.fleet import Fleet
 from auricle.engines.inprocess import make_vad
 from auricle.model.errors import AudioFileError, EngineError
 from auricle.model.turn import Turn
@@ -220,7 +221,7 @@ async def _job(loaded: LoadedConfig, work: _Work, dispatcher: Dispatcher | None)
             while (file := work.next()) is not None:
                 work.name(file)
                 try:
-                    await _one(file, loaded, work, fleet.stt, vad, dispatcher)
+                    await _one(file, loaded, work, fleet.stt, fleet, vad, dispatcher)
                 except AudioFileError as error:
                     work.fail(error.message)
                 except EngineError as error:
@@ -234,6 +235,7 @@ async def _one(
     loaded: LoadedConfig,
     work: _Work,
     stt: SpeechToText,
+    fleet: Fleet,
     vad: VadEngine,
     dispatcher: Dispatcher | None,
 ) -> None:
@@ -245,6 +247,7 @@ async def _one(
         vad,
         language=work.wanted.language or (configured if isinstance(configured, str) and configured != "auto" else None),
         rule=CutRule(speech_threshold=loaded.config.listen.speech_threshold),
+        batch=fleet.stt_batch,
         on_progress=work.advance,
     )
     facts: Facts = {

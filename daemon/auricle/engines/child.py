@@ -33,6 +33,8 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True):
     uri: str = ""
     """Where it listens, with the real port."""
     device: str = ""
+    batch: int = 1
+    """Whole utterances that are taken at a time."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -66,7 +68,8 @@ async def _serve(server: EngineServer, conditions: Conditions, uri: str, ready_f
     waiting = asyncio.create_task(asked.wait(), name="wait for SIGTERM")
     await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
     if serving.done():
-        _report(ready_fd, Ready(voices=tuple(server.voices), uri=serving.result(), device=server.device))
+        uri = serving.result()
+        _report(ready_fd, Ready(voices=tuple(server.voices), uri=uri, device=server.device, batch=server.batch))
         await waiting
     await server.close()
     serving.cancel()

@@ -29,6 +29,8 @@ class WorkerFigures:
     """Of the process."""
     device: str = ""
     """Where it computes, as the engine says: `cpu`, `cuda`, `mps`."""
+    batch: int = 1
+    """Whole utterances that it takes at a time."""
     restarts: int = 0
     requests: int = 0
     """Since the daemon started."""

@@ -112,6 +112,11 @@ class Fleet:
         """Of every configured engine, those on servers too."""
         return [_figures(kind, place) for kind, places in self._places.items() for place in places]
 
+    def stt_batch(self) -> int:
+        """Whole utterances that the engine which would be asked now takes at a time."""
+        asked = next((place for place in self._places.get("stt", ()) if place.usable), None)
+        return asked.figures().batch if isinstance(asked, Worker) else 1
+
     def prepare(self, kind: EngineKind) -> None:
         """It will be needed soon: load what was unloaded, or has to stand in."""
         ladder = self.stt if kind == "stt" else self.tts

@@ -27,6 +27,7 @@ from auricle.engines.messages import (
 )
 from auricle.engines.meter import Meter
 from auricle.engines.thread import EngineThread, Pieces
+from auricle.engines.together import Together
 from auricle.engines.utterance import Utterance
 from auricle.engines.wire import Limits
 from auricle.model.audio import OUTBOUND_RATE_HZ, SAMPLE_BYTES, AudioFrame
@@ -65,6 +66,7 @@ class EngineServer:
         self._engine = engine
         self._thread = EngineThread(spec.name)
         self._meter = Meter()
+        self._together = Together(engine) if isinstance(engine, SttEngine) else None
         self._listening: uri.Listening | None = None
         self._connections = 0
         self._loaded = False
@@ -113,6 +115,10 @@ class EngineServer:
         return self._engine.device
 
     @property
+    def batch(self) -> int:
+        return self._engine.batch if isinstance(self._engine, SttEngine) else 1
+
+    @property
     def streams(self) -> bool:
         return isinstance(self._engine, TtsEngine) and self._engine.streams
 
@@ -125,6 +131,7 @@ class EngineServer:
             "threads": thread_count("self"),
             "restarts": self._restarts,
             "device": self.device,
+            "batch": self.batch,
             "gpu_mb": gpu.memory_mb(),
             "requests": self._meter.requests,
             "rtf": self._meter.rtf,
@@ -145,13 +152,13 @@ class EngineServer:
         return Pieces(self._thread, lambda: self._meter.speech(engine.synthesize(request)), abandon=engine.abandon)
 
     def transcribe(self, utterance: Utterance, language: str | None) -> Pieces[Transcript]:
-        engine = self._engine
-        if not isinstance(engine, SttEngine):
+        if self._together is None:
             raise BadRequest(f"{self.spec.name} does not listen: it is a {self.spec.kind} engine")
         self._admit()
+        heard = self._together.hear(utterance, language)
 
         def until_final() -> Iterator[Transcript]:
-            found = self._meter.hearing(utterance, engine.transcribe(iter(utterance), language))
+            found = self._meter.hearing(utterance, heard)
             try:
                 for transcript in found:
                     yield transcript

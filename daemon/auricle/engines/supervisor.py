@@ -148,7 +148,7 @@ class Worker:
 
     def figures(self) -> WorkerFigures:
         child, told = self._child, self._told
-        device, gpu_mb, rtf = (told.get(key) for key in ("device", "gpu_mb", "rtf"))
+        device, batch, gpu_mb, rtf = (told.get(key) for key in ("device", "batch", "gpu_mb", "rtf"))
         return WorkerFigures(
             name=self.name,
             kind=self.spec.kind,
@@ -160,6 +160,7 @@ class Worker:
             gpu_mb=float(gpu_mb) if child is not None and isinstance(gpu_mb, int | float) else None,
             threads=thread_count(child.pid) if child is not None else 0,
             device=device if isinstance(device, str) else "",
+            batch=batch if isinstance(batch, int) else 1,
             restarts=self.restarts,
             requests=self._requests,
             rtf=float(rtf) if isinstance(rtf, int | float) else None,
@@ -255,7 +256,7 @@ class Worker:
                 ) from None
             self._voices = ready.voices
             self.uri = ready.uri or self.uri
-            self._told = {"device": ready.device}
+            self._told = {"device": ready.device, "batch": ready.batch}
             self._used_at = time.monotonic()
             self._enter(WorkerState.READY, f"{self.spec.description or self.name}, process {child.pid}")
             if self._first is not None and not self._first.done():

@@ -42,6 +42,16 @@ class Utterance:
         """Length of what was said so far."""
         return self._samples / INBOUND_RATE_HZ
 
+    @property
+    def abandoned(self) -> bool:
+        """Nobody waits for what comes of it."""
+        return self._abandoned
+
+    @property
+    def whole(self) -> bool:
+        """All of it is here."""
+        return self.ended and not self._abandoned
+
     def end(self) -> None:
         """The speaker has ended."""
         if not self.ended:

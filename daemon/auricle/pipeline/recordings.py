@@ -1,9 +1,10 @@
 """Long recordings to text: cut where it is quiet, each chunk transcribed on its own, with its place in the recording.
 
-Holds one chunk at a time, however long the recording is.
+Holds one chunk at a time, or as many as the engine takes, however long the recording is.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing, closing
 from dataclasses import dataclass
@@ -120,11 +121,13 @@ async def transcribe_recording(
     *,
     language: str | None = None,
     rule: CutRule | None = None,
+    batch: Callable[[], int] = lambda: 1,
     on_progress: Callable[[float], None] = lambda seconds: None,
 ) -> Recording:
     """Transcribe a sound file of any format, rate, channels and length.
 
-    vad: loaded; nobody else may use it meanwhile. on_progress: told how many more seconds are done.
+    vad: loaded; nobody else may use it meanwhile. batch: chunks that the engine takes at a time; so many are held.
+    on_progress: told how many more seconds are done, or begun.
     An engine that dies at a chunk is given that chunk once more. Raises AudioFileError naming the file, EngineError.
     """
     segments: list[Segment] = []
@@ -136,16 +139,26 @@ async def transcribe_recording(
             end_sample = frame.end_sample
             yield frame
 
-    with closing(inbound_frames(path)) as frames:
-        for chunk in chunks(counted(frames), vad, rule or CutRule()):
-            if chunk is not None:
-                if (segment := await _segment(chunk, stt, language)).text:
-                    segments.append(segment)
-                continue
-            await asyncio.sleep(0)
-            on_progress((end_sample - told) / INBOUND_RATE_HZ)
-            told = end_sample
-    return Recording(segments, end_sample / INBOUND_RATE_HZ)
+    asked: deque[asyncio.Task[Segment]] = deque()
+    try:
+        with closing(inbound_frames(path)) as frames:
+            for chunk in chunks(counted(frames), vad, rule or CutRule()):
+                if chunk is not None:
+                    name = f"transcribe {path} from {chunk.first_sample / INBOUND_RATE_HZ:.1f} s"
+                    asked.append(asyncio.create_task(_segment(chunk, stt, language), name=name))
+                    while len(asked) >= batch():
+                        segments.append(await asked.popleft())
+                    continue
+                await asyncio.sleep(0)
+                on_progress((end_sample - told) / INBOUND_RATE_HZ)
+                told = end_sample
+        while asked:
+            segments.append(await asked.popleft())
+    finally:
+        for task in asked:
+            task.cancel()
+        await asyncio.gather(*asked, return_exceptions=True)
+    return Recording([segment for segment in segments if segment.text], end_sample / INBOUND_RATE_HZ)
 
 
 def chunks(frames: Iterable[AudioFrame], vad: VadEngine, rule: CutRule) -> Iterator[Chunk | None]:
