@@ -110,10 +110,14 @@ class Overview:
                 }
                 for turn in self._turns.values()
             ],
-            "percentiles_ms": {
-                stage: {"median": percentile(times, 0.5), "p95": percentile(times, 0.95), "turns": len(times)}
-                for stage, times in self._times.items()
-            },
+            "percentiles_ms": self.percentiles_ms(),
+        }
+
+    def percentiles_ms(self) -> dict[str, dict[str, float]]:
+        """Of each stage: `median` and `p95` of its last times, and how many `turns` those are of."""
+        return {
+            stage: {"median": percentile(times, 0.5), "p95": percentile(times, 0.95), "turns": len(times)}
+            for stage, times in self._times.items()
         }
 
     def _turn(self, id: str, at: datetime) -> TurnSeen:

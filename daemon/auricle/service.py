@@ -3,16 +3,16 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from uuid import uuid4
 
-from auricle.api import KnownIntent
+from auricle.api import KnownIntent, VadEngine
 from auricle.bus import EventBus
 from auricle.ledger import Ledger
 from auricle.logs import turn_in_hand
-from auricle.model.audio import OUTBOUND_RATE_HZ
+from auricle.model.audio import OUTBOUND_RATE_HZ, AudioFrame
 from auricle.model.errors import AuricleError, BadRequest, PluginError
 from auricle.model.events import ErrorRaised, Event, MuteSet, SpeechChanged, StopAsked, VoiceSet, VolumeSet, WakeHeard
 from auricle.model.intent import Reply, Transcript
@@ -22,6 +22,7 @@ from auricle.pipeline.dialogue import Dialogue
 from auricle.pipeline.ears import Ears
 from auricle.pipeline.files import inbound_of
 from auricle.pipeline.known import known_intent, known_intents
+from auricle.pipeline.recordings import Recording, chunks_of, transcribe_chunks
 from auricle.pipeline.speak import Speech
 from auricle.pipeline.ticket import SpeechResult, SpeechTicket
 from auricle.pipeline.turn import Conversation
@@ -52,6 +53,10 @@ async def _no_plugin(name: str) -> None:
 
 async def _no_sentences(name: str) -> None:
     return None
+
+
+def _no_vad() -> VadEngine:
+    raise AuricleError("still starting; try again in a moment", code="starting")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +94,8 @@ class Assistant:
         self.resumed: list[tuple[SpeechTicket, str]] = []
         """What an earlier run accepted, with who waits for it."""
         self._aside = asyncio.Semaphore(_ASIDE)
+        self.make_vad: Callable[[], VadEngine] = _no_vad
+        """Makes a VAD, not loaded, for recordings."""
         self._status = status
         self._follow_up_s = follow_up_s
         self._spoke_s = -_RINGS_ON_S
@@ -178,10 +185,16 @@ class Assistant:
 
     async def synthesize(self, request: SpeechRequest) -> bytes:
         """Return a WAV file (24 kHz, 16-bit, mono) of a request; nothing is played. Raises BadRequest, EngineError."""
+        async with aclosing(self.synthesized(request)) as frames:
+            return wav_file(b"".join([frame.pcm async for frame in frames]), OUTBOUND_RATE_HZ)
+
+    async def synthesized(self, request: SpeechRequest) -> AsyncGenerator[AudioFrame, None]:
+        """The same, piece by piece as it is made (24 kHz); whoever takes it shall not dawdle, others wait."""
         if not request.text.strip():
             raise BadRequest("text: there is nothing to say", field="text", id=request.id)
         async with self._aside, aclosing(self._speech.synthesize(request)) as frames:
-            return wav_file(b"".join([frame.pcm async for frame in frames]), OUTBOUND_RATE_HZ)
+            async for frame in frames:
+                yield frame
 
     async def transcribe(self, sound: bytes, *, language: str | None = None) -> tuple[Transcript, float]:
         """Return what is said in a WAV or FLAC file, and its length in seconds. Raises BadRequest, EngineError."""
@@ -189,6 +202,13 @@ class Assistant:
         async with self._aside:
             transcript = await self._house.transcriber.transcribe_frames(frames, language)
         return transcript, sum(frame.seconds for frame in frames)
+
+    async def transcribe_timed(self, sound: bytes, *, language: str | None = None) -> Recording:
+        """The same with what was said when, in segments; cut where it is quiet. Raises BadRequest, EngineError."""
+        frames = await asyncio.to_thread(inbound_of, sound)
+        found = await chunks_of(frames, self.make_vad)
+        async with self._aside:
+            return await transcribe_chunks(found, frames, self._house.transcriber.transcribe_frames, language)
 
     async def ask(
         self, text: str, *, id: str | None = None, language: str | None = None, speak: bool = False

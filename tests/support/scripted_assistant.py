@@ -1,12 +1,13 @@
 """An Assistant with a script instead of engines; bus, status and events are the real ones."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 
 from auricle.bus import EventBus
 from auricle.ledger import Ledger
-from auricle.model.errors import AuricleError, PluginError, QueueFull
+from auricle.model.audio import AudioFrame
+from auricle.model.errors import AuricleError, BadRequest, EngineUnavailable, PluginError, QueueFull
 from auricle.model.events import (
     Event,
     MuteSet,
@@ -20,6 +21,7 @@ from auricle.model.events import (
 from auricle.model.intent import Transcript
 from auricle.model.speech import SpeechRequest, SpeechStatus
 from auricle.model.turn import Outcome, Stage
+from auricle.pipeline.recordings import Recording, Segment
 from auricle.status import Status, reduce
 
 
@@ -66,6 +68,10 @@ class ScriptedAssistant:
         self.think.set()
         self.ledger: Ledger | None = None
         self.resumed: list[tuple[ScriptedTicket, str]] = []
+        self.makes: list[AudioFrame | Exception | asyncio.Event] = [AudioFrame(b"\1\0" * 2400, rate_hz=24_000)] * 3
+        """What `synthesized` gives, raises or waits for, one after another."""
+        self.synthesizing: list[SpeechRequest] = []
+        self.synthesized_all: list[SpeechRequest] = []
         self.plugins: list[tuple[str, bool | None]] = []
         """What was asked of plugins: enabled, disabled, or none: reloaded."""
         self.description: dict[str, object] = {"version": "1.2.3", "voices": ["amy"]}
@@ -101,6 +107,29 @@ class ScriptedAssistant:
 
     async def synthesize(self, request: SpeechRequest) -> bytes:
         return b"RIFF" + request.text.encode()
+
+    async def synthesized(self, request: SpeechRequest) -> AsyncGenerator[AudioFrame, None]:
+        if request.text == "no engine":
+            raise EngineUnavailable("piper is not installed")
+        if request.voice == "nobody":
+            raise BadRequest("voice: there is no nobody; there is amy", field="voice")
+        self.synthesizing.append(request)
+        try:
+            for step in self.makes:
+                match step:
+                    case asyncio.Event():
+                        await step.wait()
+                    case Exception():
+                        raise step
+                    case frame:
+                        yield frame
+        finally:
+            self.synthesizing.remove(request)
+            self.synthesized_all.append(request)
+
+    async def transcribe_timed(self, sound: bytes, *, language: str | None = None) -> Recording:
+        await self.think.wait()
+        return Recording([Segment(0.5, 1.5, self.hears, "en", 0.9)], 2.0)
 
     async def transcribe(self, sound: bytes, *, language: str | None = None) -> tuple[Transcript, float]:
         await self.think.wait()

@@ -1,12 +1,14 @@
 """What the doors use of `auricle.service.Assistant`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Protocol
 
 from auricle.bus import EventBus
 from auricle.ledger import Ledger
+from auricle.model.audio import AudioFrame
 from auricle.model.intent import Transcript
 from auricle.model.speech import SpeechRequest, SpeechStatus
+from auricle.pipeline.recordings import Recording
 from auricle.status import Status
 
 
@@ -66,7 +68,11 @@ class Assistant(Observed, Protocol):
 
     async def synthesize(self, request: SpeechRequest) -> bytes: ...
 
+    def synthesized(self, request: SpeechRequest) -> AsyncGenerator[AudioFrame, None]: ...
+
     async def transcribe(self, sound: bytes, *, language: str | None = None) -> tuple[Transcript, float]: ...
+
+    async def transcribe_timed(self, sound: bytes, *, language: str | None = None) -> Recording: ...
 
     async def ask(
         self, text: str, *, id: str | None = None, language: str | None = None, speak: bool = False

@@ -24,11 +24,11 @@ _TEXT_FITS = f"1 to {MAX_TEXT_CHARACTERS} characters, not blank, no control char
 _ID_FITS = "1 to 128 of the characters A-Z a-z 0-9 _ . : -"
 _LANGUAGE_FITS = 'a language code such as "en" or "de-AT"'
 
-_Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT_CHARACTERS, description=_TEXT_FITS)]
+Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT_CHARACTERS, description=_TEXT_FITS)]
 _Flag = Annotated[bool, Meta(description="true or false")]
 _Voice = Annotated[str, Meta(min_length=1, max_length=_MAX_NAME_CHARACTERS, description="the name of a voice")] | None
 _Id = Annotated[str, Meta(pattern=_ID.pattern, description=_ID_FITS)] | None
-_Language = Annotated[str, Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z]{2,4})?\Z", description=_LANGUAGE_FITS)] | None
+Language = Annotated[str, Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z]{2,4})?\Z", description=_LANGUAGE_FITS)] | None
 
 
 def _means(what: str) -> Meta:
@@ -43,10 +43,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class Say(Request, frozen=True, kw_only=True):
     """`T/say` and `<prefix>/all/say`."""
 
-    text: Annotated[_Text, _means("what is said")]
+    text: Annotated[Text, _means("what is said")]
     id: Annotated[_Id, _means("names the request; one is made up")] = None
     voice: Annotated[_Voice, _means("one of those in `T/info`; else the site's")] = None
-    language: Annotated[_Language, _means("else the voice's own")] = None
+    language: Annotated[Language, _means("else the voice's own")] = None
     priority: Annotated[
         Literal["low", "normal", "high", "alarm"],
         Meta(description='"low", "normal", "high" or "alarm"'),
@@ -79,9 +79,9 @@ class Say(Request, frozen=True, kw_only=True):
 class Ask(Request, frozen=True, kw_only=True):
     """`T/ask`."""
 
-    text: Annotated[_Text, _means("the command")]
+    text: Annotated[Text, _means("the command")]
     id: Annotated[_Id, _means("names the request; one is made up")] = None
-    language: Annotated[_Language, _means("else the site's")] = None
+    language: Annotated[Language, _means("else the site's")] = None
     speak: Annotated[_Flag, _means("speaks the reply too")] = False
 
 
@@ -89,7 +89,7 @@ class Listen(Request, frozen=True, kw_only=True):
     """`T/listen`; an empty payload is one without fields."""
 
     id: Annotated[_Id, _means("the turn gets it; one is made up")] = None
-    say: Annotated[_Text | None, _means("said first")] = None
+    say: Annotated[Text | None, _means("said first")] = None
 
 
 class Stop(Request, frozen=True, kw_only=True):
@@ -102,7 +102,7 @@ class Transcribe(Request, frozen=True, kw_only=True):
     """Options of a transcription, where there is a place for them."""
 
     id: _Id = None
-    language: _Language = None
+    language: Language = None
 
 
 def parse_say(payload: bytes) -> SpeechRequest:
@@ -195,6 +195,21 @@ def parse_voice(payload: bytes) -> str:
 _Kind = TypeVar("_Kind", bound=Request)
 
 
+def parse_object(payload: bytes, kind: type[_Kind]) -> _Kind:
+    """An object of `kind`'s fields. Raises BadRequest."""
+    return _object(_decoded(payload), kind)
+
+
+def parse_fields(fields: Mapping[str, object], kind: type[_Kind]) -> _Kind:
+    """The same of fields that came one by one. Raises BadRequest."""
+    return _converted(fields, kind)
+
+
+def plain(text: str, field: str) -> str:
+    """The words without white space around them. Raises BadRequest where they cannot be said."""
+    return _plain(text, field)
+
+
 def _decoded(payload: bytes) -> str:
     if len(payload) > MAX_JSON_BYTES:
         raise BadRequest(f"payload: at most {MAX_JSON_BYTES} bytes fit, not {len(payload)}", field="payload")
@@ -232,6 +247,10 @@ def _object(text: str, kind: type[_Kind]) -> _Kind:
         raise BadRequest("payload: JSON nested this deep does not fit", field="payload") from None
     except (msgspec.DecodeError, UnicodeEncodeError) as error:
         raise BadRequest(f"payload: one JSON object fits, this is none: {error}", field="payload") from None
+    return _converted(fields, kind)
+
+
+def _converted(fields: Mapping[str, object], kind: type[_Kind]) -> _Kind:
     id = _usable_id(fields)
     hints = get_type_hints(kind, include_extras=True)
     for name, value in fields.items():
@@ -266,7 +285,7 @@ def _meant(name: str, known: tuple[str, ...]) -> str:
 
 def _misfit(field: str, fits: str, value: object, id: str | None = None) -> BadRequest:
     # A request's words are not repeated: errors are seen and kept by more eyes than the request was.
-    if field in ("text", "say"):
+    if field in ("text", "say", "input", "prompt", "instructions"):
         got = f"{len(value)} characters" if isinstance(value, str) else type(value).__name__
     else:
         got = _short(msgspec.json.encode(value).decode())

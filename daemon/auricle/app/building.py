@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import msgspec
 
@@ -15,6 +16,7 @@ from auricle.host import PluginHost
 from auricle.pipeline.capture import Capture
 from auricle.pipeline.dialogue import Dialogue
 from auricle.pipeline.dispatch import Dispatcher
+from auricle.pipeline.ducking import Ducking
 from auricle.pipeline.ears import Ears
 from auricle.pipeline.echo import EchoCanceller
 from auricle.pipeline.endpoint import EndpointRule
@@ -96,6 +98,13 @@ def make_speech(
         kept=kept,
         ledger=assistant.ledger,
     )
+
+
+def make_ducking(config: Config, state: Path) -> Ducking:
+    """Where nothing is played aloud, no other player is made softer."""
+    output = config.audio.output
+    heard = output.device != "null" and not str(output.device).startswith("file:")
+    return Ducking(output.duck if heard else "off", output.duck_volume, sink=output.device, file=state / "ducked.json")
 
 
 def voice_settings(config: Config, assistant: Assistant) -> VoiceSettings:

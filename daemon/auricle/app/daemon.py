@@ -20,6 +20,7 @@ from auricle.app.building import (
     describe,
     make_conversation,
     make_dialogue,
+    make_ducking,
     make_echo,
     make_listeners,
     make_own_voice,
@@ -27,12 +28,13 @@ from auricle.app.building import (
     status_at_start,
 )
 from auricle.app.hosting import judged, make_host
+from auricle.app.http import HttpDoor
 from auricle.app.live import LiveSettings
 from auricle.app.loading import load_ahead
 from auricle.app.plugin_topics import PluginTopics
-from auricle.app.readiness import log_device, log_ready
+from auricle.app.readiness import health_of, log_device, log_ready
 from auricle.app.reload import Reloader
-from auricle.app.systemd import Signs, Systemd
+from auricle.app.systemd import Systemd, signs_of
 from auricle.app.tracing import Tracer
 from auricle.app.watching import watch
 from auricle.bus import EventBus
@@ -40,6 +42,7 @@ from auricle.config import LoadedConfig, cache_dir, runtime_dir, state_dir
 from auricle.config.later import unused_keys
 from auricle.engines.fleet import Fleet
 from auricle.engines.identity import tts_identity
+from auricle.engines.inprocess import make_vad
 from auricle.ledger import Ledger
 from auricle.memory import give_back
 from auricle.model.errors import AuricleError
@@ -47,7 +50,6 @@ from auricle.model.events import ComponentChanged, Event
 from auricle.model.turn import utc_now
 from auricle.notify import tell_systemd
 from auricle.pipeline.capture import Capture
-from auricle.pipeline.ducking import Ducking
 from auricle.pipeline.ears import Ears
 from auricle.pipeline.far_end import FarEnd
 from auricle.pipeline.meter import Meter
@@ -168,6 +170,10 @@ class Daemon:
             own_voice=self.own_voice,
             on_stop=self.assistant.silence,
         )
+        self._signs = signs_of(self.ears, self.capture)
+        self.http = HttpDoor(
+            self, lambda: health_of(self.assistant.status, self._models(), self._signs), on_change=self._tell
+        )
 
     async def __aenter__(self) -> "Daemon":
         try:
@@ -190,6 +196,8 @@ class Daemon:
             writer = EventsFile(self.assistant, self._events_file)
             await writer.start()
             self._stack.push_async_callback(writer.stop)
+        await self.http.start()
+        self._stack.push_async_callback(self.http.stop)
         self._stack.push_async_callback(self.speaker.close)
         self._stack.push_async_callback(self.fleet.stop)
         dialogue = make_dialogue(self.config, self.host)
@@ -214,6 +222,7 @@ class Daemon:
         )
         plugins = (self._set_plugin, self._renew_sentences, self._reload_plugin)
         self.assistant.attach(conversation, self.ears, self._describe, *plugins)
+        self.assistant.make_vad = lambda: make_vad(self.host.engines(), "silero_vad", self.config.engines)
         self.host.attach(self.assistant, self.topics)
         await self.host.startup()
         self._stack.push_async_callback(self.host.shutdown)
@@ -223,7 +232,7 @@ class Daemon:
         if self._overheard is not None:
             self._beside(Tracer(self.config, self.bus, self._overheard, traces).run(), "traces")
         self._beside(conversation.speech.run(), "speech")
-        self._beside(self._ducking().run(self.bus, lambda: self.assistant.status), "ducking")
+        self._beside(make_ducking(self.config, self._state).run(self.bus, lambda: self.assistant.status), "ducking")
         self._make_mqtt()  # it has to hear how what is resumed ends
         await self.assistant.resume()
         learn = conversation.dialogue.dispatcher.learn_sounds
@@ -247,7 +256,8 @@ class Daemon:
             _LOG.warning("set, but not in this version yet: %s", unused)
         log_ready(self.assistant.status, self._models(), time.monotonic() - began, self.config.site.id)
         await asyncio.to_thread(give_back)  # what is there from now on stays
-        self._beside(self._systemd.run(self._signs()), "systemd")
+        self._beside(self._systemd.run(self._signs), "systemd")
+        self._stack.push_async_callback(self.http.drain)
         self._stack.callback(tell_systemd, "STOPPING=1", "STATUS=stopping")
 
     def reload_soon(self) -> None:
@@ -288,20 +298,6 @@ class Daemon:
     def _reloaded(self) -> None:
         self._systemd.words = self._models()
         self._dbus.refresh()
-
-    def _ducking(self) -> Ducking:
-        output = self.config.audio.output
-        heard = output.device != "null" and not str(output.device).startswith("file:")
-        when = output.duck if heard else "off"
-        return Ducking(when, output.duck_volume, sink=output.device, file=self._state / "ducked.json")
-
-    def _signs(self) -> Signs:
-        return Signs(
-            heard_s=lambda: self.ears.heard_s,
-            turned_s=lambda: self.ears.turned_s,
-            kept_s=lambda: self.capture.kept_s,
-            waits=lambda: self.capture.lossless,
-        )
 
     async def _rehearse(self, speech: Speech) -> None:
         """Get to know the engine, from when on its speech is kept; then fill the cache with what is said often."""

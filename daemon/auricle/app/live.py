@@ -10,6 +10,7 @@ import msgspec
 
 from auricle.app.broker import try_files
 from auricle.app.building import make_conversation, make_listeners, make_own_voice, voice_settings
+from auricle.app.http import HttpDoor
 from auricle.app.reload import Prepare, Ready
 from auricle.config.nearest import nearest
 from auricle.engines.fleet import Fleet
@@ -44,6 +45,7 @@ class Parts(Protocol):
     echo: EchoCanceller | None
     own_voice: OwnVoice
     store: SettingsStore
+    http: HttpDoor
 
     async def renew_plugin(self, name: str, act: Callable[[], Awaitable[None]], enabled: bool) -> None: ...
 
@@ -68,6 +70,7 @@ class LiveSettings:
             "audio.output.volume": _at_once(self._volume),
             "mqtt": self._broker,
             "mqtt.topic_prefix": None,
+            "http": self._http,
             "plugins.disabled": _at_once(self._disabled),
             "plugins.watch": _at_once(self._watched),
             **{f"plugins.{name}": _at_once(functools.partial(self._plugin, name)) for name in names},
@@ -159,6 +162,15 @@ class LiveSettings:
             await self._daemon.renew_broker()
 
         return Ready(hold)
+
+    async def _http(self, config: Config) -> Ready:
+        ready = await self._daemon.http.prepare(config.http)
+
+        async def hold() -> None:
+            await ready.hold()
+            self._hold(http=config.http)
+
+        return Ready(hold, ready.drop)
 
     async def _disabled(self, config: Config) -> None:
         daemon = self._daemon

@@ -1,8 +1,11 @@
-"""What the log says of whether wake words are heard: at the end of the start, and when a sound device changes."""
+"""Whether wake words are heard: as the log says it, and as `/healthz` does, with the words that systemd is told."""
 
 import logging
+import time
 from collections.abc import Sequence
 
+from auricle.adapters.http_inside import Health
+from auricle.app.systemd import Signs, in_words, withheld_for, would_hear
 from auricle.model.events import ComponentChanged, Event, QualityFound
 from auricle.status import Status
 
@@ -19,6 +22,18 @@ def log_ready(status: Status, models: Sequence[str], took_s: float, site: str) -
         _LOG.info("muted %s; listening for %s when that is over; site %s", after, words, site)
     else:
         _LOG.info("listening for %s %s; site %s", words, after, site)
+
+
+def health_of(status: Status, models: Sequence[str], signs: Signs) -> Health:
+    """`ok` when a wake word would be heard, or is not to be, and no essential part is unwell."""
+    words = in_words(status, models)
+    if "start" in status.faults:
+        return Health("starting", words)
+    if status.faults or not would_hear(status):
+        return Health("degraded", words if words.startswith("degraded") else f"degraded: {status.detail}")
+    if stalled := withheld_for(signs, status, time.monotonic()):
+        return Health("degraded", f"degraded: {stalled}")
+    return Health("ok", words)
 
 
 def log_device(event: Event, status: Status, models: Sequence[str]) -> None:

@@ -10,6 +10,8 @@ from pathlib import PurePath
 
 from auricle.bus import EventBus
 from auricle.notify import tell_systemd, watchdog_s
+from auricle.pipeline.capture import Capture
+from auricle.pipeline.ears import Ears
 from auricle.status import Status
 
 _LOG = logging.getLogger("auricle.systemd")
@@ -39,6 +41,15 @@ class Signs:
     """When the microphone was last looked after."""
     waits: Callable[[], bool]
     """Whether the sound waits for its listeners, as a file that is read at once does."""
+
+
+def signs_of(ears: Ears, capture: Capture) -> Signs:
+    return Signs(
+        heard_s=lambda: ears.heard_s,
+        turned_s=lambda: ears.turned_s,
+        kept_s=lambda: capture.kept_s,
+        waits=lambda: capture.lossless,
+    )
 
 
 class Systemd:

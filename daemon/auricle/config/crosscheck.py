@@ -1,18 +1,22 @@
 """Faults that no key has alone: words listed twice, files that are not there, languages that there are not."""
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from auricle.adapters.http_address import parse_bind
 from auricle.config.toml import Place, value_text
-from auricle.settings import Config, Mqtt, SecondLook, WakeWord
+from auricle.model.errors import ConfigError
+from auricle.settings import Config, Http, Mqtt, SecondLook, WakeWord
 
 Fault = tuple[Place, str]
 
 MODEL_FILES = frozenset({".json", ".onnx", ".tflite"})
 
 _LANGUAGE = re.compile(r"([a-z]{2,3})(-[A-Za-z]{2,4})?\Z")
+_TOKEN = re.compile(r"[!-~]{1,4096}\Z")
 _CODES = """
 aa ab ae af ak am an ar as av ay az ba be bg bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz ee el en
 eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii ik io is it iu ja
@@ -31,6 +35,10 @@ def crosscheck(config: Config) -> Iterator[Fault]:
         yield _language(("site", "language"), config.site.language)
     yield from _spoken(config.stt.language)
     yield from _broker(config.mqtt)
+    yield from _http(config.http)
+    buckets = config.metrics.buckets
+    if any(after <= before for before, after in itertools.pairwise(buckets)):
+        yield ("metrics", "buckets"), "metrics.buckets: each one must be larger than the one before"
     for part in ("stt", "tts"):
         tiers = (getattr(config, part).engine, *getattr(config, part).fallback)
         for name in _twice(tiers):
@@ -98,6 +106,25 @@ def _broker(mqtt: Mqtt) -> Iterator[Fault]:
         yield ("mqtt", "tls", "cert"), "mqtt.tls.cert needs mqtt.tls.key beside it"
     if tls.key is not None and tls.cert is None:
         yield ("mqtt", "tls", "key"), "mqtt.tls.key needs mqtt.tls.cert beside it"
+
+
+def _http(http: Http) -> Iterator[Fault]:
+    if http.token is not None and not _TOKEN.match(http.token):
+        where = "token" if http.token_file is None else "token_file"
+        yield ("http", where), f"http.{where}: a token is 1 to 4096 visible ASCII characters, without spaces"
+    if http.bind is None:
+        return
+    try:
+        address = parse_bind(http.bind)
+    except ConfigError as error:
+        yield ("http", "bind"), error.message
+        return
+    if not address.private and http.token is None and http.token_file is None:
+        yield (
+            ("http", "bind"),
+            f"http.bind: {http.bind} can be reached by others, so callers need a token: set http.token_file, "
+            "or bind 127.0.0.1",
+        )
 
 
 def _language(place: Place, code: str) -> Fault:

@@ -54,6 +54,8 @@ class Speculated(Event):
     """The last one of speech that it covers."""
     standing: str = ""
     """Of a `hit`: how its words stand to the known sentences; see `auricle.model.intent.Standing`."""
+    took_s: float = 0.0
+    """How long it ran, once it has ended: speech to text with all that it waited for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

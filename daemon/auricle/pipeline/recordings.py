@@ -4,8 +4,9 @@ Holds one chunk at a time, or as many as the engine takes, however long the reco
 """
 
 import asyncio
+import threading
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing, closing
 from dataclasses import dataclass
 
@@ -161,6 +162,48 @@ async def transcribe_recording(
     return Recording([segment for segment in segments if segment.text], end_sample / INBOUND_RATE_HZ)
 
 
+async def chunks_of(frames: Sequence[AudioFrame], make_vad: Callable[[], VadEngine]) -> Sequence[Chunk]:
+    """The chunks of sound that is there already. make_vad: gives one that is not loaded.
+
+    The work is done on a thread, which ends soon after a cancelled call.
+    """
+    given_up = threading.Event()
+
+    def cut() -> Sequence[Chunk]:
+        vad = make_vad()
+        try:
+            vad.load()
+            found: list[Chunk] = []
+            for chunk in chunks(frames, vad, CutRule()):
+                if given_up.is_set():
+                    break
+                if chunk is not None:
+                    found.append(chunk)
+            return found
+        finally:
+            vad.close()
+
+    try:
+        return await asyncio.to_thread(cut)
+    finally:
+        given_up.set()
+
+
+async def transcribe_chunks(
+    found: Iterable[Chunk],
+    frames: Sequence[AudioFrame],
+    transcribe: Callable[[Sequence[AudioFrame], str | None], Awaitable[Transcript]],
+    language: str | None,
+) -> Recording:
+    """Transcribe the chunks of `frames`, one after another. Raises EngineError."""
+    segments: list[Segment] = []
+    for chunk in found:
+        segment = _segment_of(chunk, await transcribe([chunk.sound], language))
+        if segment.text:
+            segments.append(segment)
+    return Recording(segments, frames[-1].end_sample / INBOUND_RATE_HZ if frames else 0.0)
+
+
 def chunks(frames: Iterable[AudioFrame], vad: VadEngine, rule: CutRule) -> Iterator[Chunk | None]:
     """Yield the chunks of a recording, each as soon as it is whole, and None after each frame.
 
@@ -289,8 +332,12 @@ async def _segment(chunk: Chunk, stt: SpeechToText, language: str | None) -> Seg
             if tries == _TRIES:
                 raise
         else:
-            start_s, end_s = chunk.first_sample / INBOUND_RATE_HZ, chunk.end_sample / INBOUND_RATE_HZ
-            return Segment(start_s, end_s, heard.text.strip(), heard.language, heard.confidence, heard.alternatives)
+            return _segment_of(chunk, heard)
+
+
+def _segment_of(chunk: Chunk, heard: Transcript) -> Segment:
+    start_s, end_s = chunk.first_sample / INBOUND_RATE_HZ, chunk.end_sample / INBOUND_RATE_HZ
+    return Segment(start_s, end_s, heard.text.strip(), heard.language, heard.confidence, heard.alternatives)
 
 
 async def _final(sound: AudioFrame, stt: SpeechToText, language: str | None) -> Transcript:

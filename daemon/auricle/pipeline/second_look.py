@@ -126,6 +126,8 @@ class SecondLook:
         self._closing = False
         self.looks = 0
         """How many candidates the second engine has been asked about."""
+        self.confirmed = 0
+        """How many of them it took for the word."""
         self.looked: deque[tuple[Candidate, float]] = deque(maxlen=_KEPT)
         """The last answers, with the second engine's score."""
 
@@ -153,6 +155,7 @@ class SecondLook:
             self.looked.append((look.candidate, score))
             _LOG.debug("second look at %s: %.3f and %.3f", look.candidate.wake_word, look.candidate.score, score)
             if current and score >= self._confirm:
+                self.confirmed += 1
                 found.append(look.candidate)
 
     def score(self, candidate: Candidate, sound: AudioFrame) -> float:

@@ -5,6 +5,7 @@ Nothing acts on a transcript before the command has ended. How much quiet ends i
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -58,10 +59,21 @@ class Attempt:
 
     def __init__(self, task: "asyncio.Task[tuple[Transcript, Standing]]", heard: Segmenter) -> None:
         self.task = task
+        self._began_s = time.monotonic()
+        self._ended_s: float | None = None
+        task.add_done_callback(self._ended)
         self.last_sample = heard.last_sample
         self.judged = False
         self._receded = heard.receded
         self._voiced = self._counted(heard)
+
+    @property
+    def took_s(self) -> float:
+        """How long it ran, or has run so far."""
+        return (time.monotonic() if self._ended_s is None else self._ended_s) - self._began_s
+
+    def _ended(self, task: object) -> None:
+        self._ended_s = time.monotonic()
 
     def covers(self, heard: Segmenter) -> bool:
         """Whether the command is, as far as it is heard now, what it was made of."""
@@ -105,12 +117,13 @@ class Speculation:
         stt: SpeechToText,
         rule: SpeculationRule,
         standing: Callable[[str, str | None], Standing],
-        tell: Callable[[str, int, Standing | None], None],
+        tell: Callable[[str, int, Standing | None, float], None],
         prepared: Callable[[Sequence[AudioFrame]], Sequence[AudioFrame]] = tuple,
     ) -> None:
         """standing: of a text in a language; called on a thread beside the event loop.
 
-        tell: takes status, last sample and standing of an attempt. prepared: makes a command's frames fit for it.
+        tell: takes status, last sample, standing and seconds of an attempt. prepared: makes a command's frames fit for
+        it.
         """
         self._stt = stt
         self._rule = rule
@@ -172,16 +185,16 @@ class Speculation:
             transcript, standing = await attempt.task
         except EngineError as error:
             _LOG.info("speculation failed: %s", error)
-            self._tell("failed", attempt.last_sample, None)
+            self._tell("failed", attempt.last_sample, None, attempt.took_s)
             return None
         finally:
             if not attempt.task.done():
                 await attempt.cancel()
-        self._tell("hit", attempt.last_sample, standing)
+        self._tell("hit", attempt.last_sample, standing, attempt.took_s)
         return transcript
 
     def _attempt(self, frames: Sequence[AudioFrame], heard: Segmenter, language: str | None) -> Attempt:
-        self._tell("started", heard.last_sample, None)
+        self._tell("started", heard.last_sample, None, 0.0)
         if heard.receded:
             frames = _until(frames, heard.last_sample)
         task = asyncio.create_task(self._understood(tuple(frames), language), name="speculation")
@@ -210,7 +223,7 @@ class Speculation:
 
     async def _cancel(self, attempt: Attempt) -> None:
         self._budget.cancelled()
-        self._tell("cancelled", attempt.last_sample, None)
+        self._tell("cancelled", attempt.last_sample, None, attempt.took_s)
         await attempt.cancel()
 
 

@@ -120,13 +120,14 @@ class Transcriber:
         self._publish(StageChanged(stage=Stage.TRANSCRIBING, turn=turn.id))
         self._on_command_end()
 
-    def _tell_attempt(self, status: str, last_sample: int, standing: Standing | None) -> None:
+    def _tell_attempt(self, status: str, last_sample: int, standing: Standing | None, took_s: float) -> None:
         self._publish(
             Speculated(
                 turn=self._turn,
                 status=status,
                 last_sample=last_sample,
                 standing=standing.value if standing is not None else "",
+                took_s=round(took_s, 4),
             )
         )
 

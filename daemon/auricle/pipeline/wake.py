@@ -158,6 +158,11 @@ class WakeDetector:
         """How often the second engine has been asked since `load`."""
         return 0 if self._second is None else self._second.look.looks
 
+    @property
+    def confirmed(self) -> int:
+        """How often it took the sound for the word."""
+        return 0 if self._second is None else self._second.look.confirmed
+
     def looked(self) -> list[tuple[Candidate, float]]:
         """Take the last candidates that were looked at (32 at most), with the second engine's scores."""
         if self._second is None:

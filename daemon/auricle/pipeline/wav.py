@@ -34,7 +34,7 @@ class WavWriter:
         self._pipe: BinaryIO | None = None
         if path == "-":
             self._pipe = sys.stdout.buffer
-            self._pipe.write(_header(rate_hz))
+            self._pipe.write(wav_header(rate_hz))
         else:
             self._file = Path(path).open("wb")  # noqa: SIM115 -- closed by __exit__
             self._wave = wave.open(self._file)  # noqa: SIM115 -- closed by __exit__
@@ -63,8 +63,11 @@ class WavWriter:
             self._pipe.flush()
 
 
-def _header(rate_hz: int) -> bytes:
-    """A canonical RIFF/WAVE header (Microsoft, IBM: Multimedia Programming Interface, 1991) of unknown length."""
+def wav_header(rate_hz: int) -> bytes:
+    """The beginning of a WAV file of 16-bit mono sound whose length is not known yet.
+
+    A canonical RIFF/WAVE header (Microsoft, IBM: Multimedia Programming Interface, 1991).
+    """
     layout = struct.pack("<HHIIHH", 1, 1, rate_hz, rate_hz * SAMPLE_BYTES, SAMPLE_BYTES, 8 * SAMPLE_BYTES)
     return (
         b"RIFF" + struct.pack("<I", _UNKNOWN + 36) + b"WAVEfmt " + struct.pack("<I", 16) + layout

@@ -90,15 +90,39 @@ class Wyoming(Section, frozen=True, kw_only=True):
 
 
 class Http(Section, frozen=True, kw_only=True):
-    """Metrics, health and speech over HTTP."""
+    """Metrics, health and speech over HTTP; off until `bind` is set."""
 
     bind: Annotated[
-        str | None, Meta(description="Address and port to listen on. Not in this version yet.", extra={"later": True})
+        str | None,
+        Meta(
+            description="Address and port to listen on, such as 127.0.0.1:10800, [::1]:10800 or, for the whole network "
+            "and only with a token, 0.0.0.0:10800; or unix:///PATH.",
+        ),
+    ] = None
+    token: Annotated[
+        str | None,
+        Meta(
+            description="What callers have to show, `Authorization: Bearer TOKEN`; better in a file: `token_file`.",
+            extra={"secret": True},
+        ),
+    ] = None
+    token_file: Annotated[
+        str | None, Meta(description="File that holds the token; a bare name is looked for in $CREDENTIALS_DIRECTORY.")
     ] = None
 
 
 class Metrics(Section, frozen=True, kw_only=True):
-    """Figures for monitoring; no keys in this version yet."""
+    """Figures for monitoring, at `/metrics` of `[http]`."""
+
+    buckets: Annotated[
+        tuple[Annotated[float, Meta(gt=0, le=3600)], ...],
+        Meta(
+            min_length=1,
+            max_length=50,
+            description="Upper bounds of the histograms of a turn's times, rising.",
+            extra={"unit": "s"},
+        ),
+    ] = (0.02, 0.05, 0.1, 0.2, 0.3, 0.45, 0.7, 0.9, 1.2, 1.7, 2.5, 5.0, 10.0, 30.0)
 
 
 class Privacy(Section, frozen=True, kw_only=True):
