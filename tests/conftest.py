@@ -23,6 +23,7 @@ for _home in ("XDG_CACHE_HOME", "XDG_STATE_HOME"):
 pytest_plugins = [
     "support.recordings",
     "support.voice",
+    "support.enrolled",
     "support.coffee",
     "support.checkpoints",
     "support.pulse",

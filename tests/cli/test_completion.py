@@ -32,6 +32,9 @@ def test_bash_completes_commands_options_and_choices(tmp_path: Path, capsys: pyt
     assert completed(script, "config", "") == ["check", "show", "example", "--help", "--config"]
     assert completed(script, "mute", "o") == ["on", "off"]
     assert completed(script, "say", "Hello", "--vo") == ["--voice", "--volume"]
+    assert completed(script, "wake", "") == ["find", "enroll", "list", "forget", "--help", "--config", "--json"]
+    assert completed(script, "wake", "a.wav", "--j") == ["--json"]
+    assert completed(script, "wake", "enroll", "ann", "--w") == ["--word"]
     assert completed(script, "--config", "x", "config", "check", "--j") == ["--json"]
 
 

@@ -83,6 +83,10 @@ def test_every_listed_command_has_its_module() -> None:
         "plugins info",
         "engines list",
         "engines serve",
+        "wake find",
+        "wake enroll",
+        "wake list",
+        "wake forget",
     ],
 )
 def test_help_is_the_golden_one(

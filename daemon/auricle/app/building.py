@@ -37,14 +37,27 @@ from auricle.status import Status
 from auricle.store import SettingsStore
 
 
-def make_listeners(config: Config, host: PluginHost) -> tuple[WakeDetector, VadEngine]:
-    """The wake word detector and the VAD, not loaded yet."""
+def make_listeners(config: Config, host: PluginHost, state: Path | None = None) -> tuple[WakeDetector, VadEngine]:
+    """The wake word detector and the VAD, not loaded yet. state: where it is kept who is enrolled; none: nobody is."""
     specs, options = host.engines(), config.engines
-    return make_detector(config, specs, background=not _fast(config)), make_vad(specs, "silero_vad", options)
+    enrolled = enrolled_dir(state) if state is not None else None
+    detector = make_detector(config, specs, background=not _fast(config), enrolled=enrolled)
+    return detector, make_vad(specs, "silero_vad", options)
 
 
-def make_detector(config: Config, specs: Mapping[str, EngineSpec], *, background: bool) -> WakeDetector:
-    """The wake word detector, not loaded yet. background: a second look does not hold up the sound."""
+def enrolled_dir(state: Path) -> Path:
+    """The folder of those whose voices wake, in the state folder."""
+    return state / "enrolled"
+
+
+def make_detector(
+    config: Config, specs: Mapping[str, EngineSpec], *, background: bool, enrolled: Path | None = None
+) -> WakeDetector:
+    """The wake word detector, not loaded yet.
+
+    background: a second look does not hold up the sound. enrolled: the folder of those whose voices wake; none hears
+    everybody.
+    """
     look = config.wake.second_look
     # A second engine is loaded rarely and small: 12 MB with TensorFlow Lite, 260 MB with ONNX.
     options = dict(config.engines)
@@ -55,6 +68,8 @@ def make_detector(config: Config, specs: Mapping[str, EngineSpec], *, background
         lambda engine, words: make_wake(specs, engine, words, options),
         refractory_s=config.wake.refractory_s,
         second=look,
+        verify=config.wake.verify,
+        enrolled=enrolled,
         background=background,
     )
 

@@ -90,7 +90,7 @@ class Daemon:
         config = self.config = loaded.config
         self._loop = asyncio.get_running_loop()
         self._stack = AsyncExitStack()
-        self._state = state or state_dir(os.environ)
+        self.state = state or state_dir(os.environ)
         self._cache = cache or cache_dir(os.environ)
         self._events_file = events_file
         self._mqtt: MqttAdapter | None = None
@@ -101,11 +101,11 @@ class Daemon:
         self._reload_asked = asyncio.Event()
         self._voices: list[str] = []
         self.topics = PluginTopics(config.mqtt, config.site, lambda: self._mqtt)
-        self.host = make_host(loaded, self._state, self.topics.send, self._plugin_failed)
+        self.host = make_host(loaded, self.state, self.topics.send, self._plugin_failed)
         self.bus = EventBus()
-        self.store = SettingsStore(self._state / "auricle.sqlite")
+        self.store = SettingsStore(self.state / "auricle.sqlite")
         self._stack.callback(self.store.close)
-        ledger = Ledger(self._state / "requests.sqlite")
+        ledger = Ledger(self.state / "requests.sqlite")
         self._stack.callback(ledger.close)
         self.assistant = Assistant(
             config.site,
@@ -146,11 +146,11 @@ class Daemon:
             tts=config.tts,
             options=config.engines,
             runtime_dir=runtime_dir(os.environ),
-            state_dir=self._state,
+            state_dir=self.state,
             on_change=self._tell,
             models_dir=self._cache / "models",
         )
-        self.detector, self._vad = make_listeners(config, self.host)
+        self.detector, self._vad = make_listeners(config, self.host, self.state)
         self._stack.callback(self.detector.close)
         self._stack.callback(self._vad.close)
         self.own_voice = make_own_voice(config, self.host, lambda: self.assistant.speaking, self.echo)
@@ -203,7 +203,7 @@ class Daemon:
         dialogue = make_dialogue(self.config, self.host)
         self._stack.callback(dialogue.dispatcher.close)
         privacy = self.config.privacy
-        traces = Traces(self._state / "traces", privacy.record_days, privacy.record_mb * 1_000_000)
+        traces = Traces(self.state / "traces", privacy.record_days, privacy.record_mb * 1_000_000)
         await asyncio.gather(
             self.fleet.start(),
             asyncio.to_thread(self._load_ears),
@@ -232,7 +232,7 @@ class Daemon:
         if self._overheard is not None:
             self._beside(Tracer(self.config, self.bus, self._overheard, traces).run(), "traces")
         self._beside(conversation.speech.run(), "speech")
-        self._beside(make_ducking(self.config, self._state).run(self.bus, lambda: self.assistant.status), "ducking")
+        self._beside(make_ducking(self.config, self.state).run(self.bus, lambda: self.assistant.status), "ducking")
         self._make_mqtt()  # it has to hear how what is resumed ends
         await self.assistant.resume()
         learn = conversation.dialogue.dispatcher.learn_sounds
@@ -303,7 +303,7 @@ class Daemon:
         """Get to know the engine, from when on its speech is kept; then fill the cache with what is said often."""
         tts = self.config.tts
         while self._tts_identity is None:
-            self._tts_identity = await tts_identity(tts, self.host.engines(), self.config.engines, self._state)
+            self._tts_identity = await tts_identity(tts, self.host.engines(), self.config.engines, self.state)
             if self._tts_identity is None:
                 await asyncio.sleep(_ENGINE_ASKED_EVERY_S)
         await rehearse(

@@ -4,6 +4,7 @@ import asyncio
 import functools
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Protocol
 
 import msgspec
@@ -46,6 +47,7 @@ class Parts(Protocol):
     own_voice: OwnVoice
     store: SettingsStore
     http: HttpDoor
+    state: Path
 
     async def renew_plugin(self, name: str, act: Callable[[], Awaitable[None]], enabled: bool) -> None: ...
 
@@ -101,7 +103,7 @@ class LiveSettings:
         """The new words are loaded beside the old ones, which are heard until then."""
         daemon = self._daemon
         changed = msgspec.structs.replace(daemon.config, wake=config.wake)
-        fresh, vad = make_listeners(changed, daemon.host)
+        fresh, vad = make_listeners(changed, daemon.host, daemon.state)
         vad.close()
         own_voice = make_own_voice(changed, daemon.host, lambda: daemon.assistant.speaking, daemon.echo)
 

@@ -66,7 +66,7 @@ async def replay(loaded: LoadedConfig, trace: Trace, wav: Path) -> Trace:
             kinds=("stt",),
             models_dir=cache_dir(os.environ) / "models",
         )
-        detector, vad = make_listeners(config, host)
+        detector, vad = make_listeners(config, host, state_dir(os.environ))
         stack.callback(detector.close)
         stack.callback(vad.close)
         ears = Ears(

@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from auricle.cli.help_format import HelpFormatter
 
@@ -28,11 +28,28 @@ class OptionTypes(NamedTuple):
     """Engine to what it is."""
 
 
+class _ActionParser(argparse.ArgumentParser):
+    """Takes options between its words too: argparse by itself then leaves what follows them."""
+
+    _within = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        if self._within:
+            return super().parse_known_args(args, namespace)
+        self._within = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._within = False
+
+
 class ActionParsers:
     """The second words of a command, such as `check` in `auricle config check`; the chosen one is `args.action`."""
 
     def __init__(self, parser: argparse.ArgumentParser) -> None:
-        self._parsers = parser.add_subparsers(dest="action", required=True, metavar="ACTION", title="actions")
+        self._parsers = parser.add_subparsers(
+            dest="action", required=True, metavar="ACTION", title="actions", parser_class=_ActionParser
+        )
 
     def add(self, name: str, line: str, *, json: str | None = None) -> argparse.ArgumentParser:
         """Add an action. json: what `--json` prints, if it has that option."""

@@ -43,7 +43,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 """Command to its line in the help and its module, which has `arguments(parser)` and `run(args) -> int`.
 
-A module may have `EXAMPLES`, lines that end its help; the first line of its docstring is the description.
+A module may have `EXAMPLES`, lines that end its help, and `DEFAULT_ACTION`, what is meant where its first word is no
+action; the first line of its docstring is the description.
 """
 
 ALIASES = {"plugin": "plugins"}
@@ -85,7 +86,7 @@ def _dispatch(argv: list[str]) -> int:
     name = ALIASES.get(argv[at], argv[at])
     if name not in COMMANDS:
         return _of_a_plugin(name, options.config, argv[at + 1 :])
-    args = command_parser(name, options.config).parse_args(argv[at + 1 :])
+    args = command_parser(name, options.config).parse_args(_with_action(name, argv[at + 1 :]))
     return int(importlib.import_module(COMMANDS[name][1]).run(args))
 
 
@@ -102,6 +103,31 @@ def command_parser(name: str, config: str | None = None) -> argparse.ArgumentPar
     _config_argument(parser, default=config)
     module.arguments(parser)
     return parser
+
+
+def default_action(name: str) -> str | None:
+    """The action of a command that need not be named."""
+    action: str | None = getattr(importlib.import_module(COMMANDS[name][1]), "DEFAULT_ACTION", None)
+    return action
+
+
+def _with_action(name: str, words: list[str]) -> list[str]:
+    """A command's words, with the action that is meant in front where none of its actions is named."""
+    if (action := default_action(name)) is None:
+        return words
+    at = _command_index(words)
+    if at == len(words) or words[at] in actions_of(command_parser(name)):
+        return words
+    return [action, *words]
+
+
+def actions_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """The second words of a command, each with its parser; none where it has no actions."""
+    found: dict[str, argparse.ArgumentParser] = {}
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            found.update(action.choices)
+    return found
 
 
 def top_parser() -> argparse.ArgumentParser:

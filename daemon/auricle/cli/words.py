@@ -18,16 +18,16 @@ class Place:
 
 def places() -> Iterator[Place]:
     """Yield every place, the outermost first."""
-    from auricle.cli.main import COMMANDS, command_parser, top_parser
+    from auricle.cli.main import COMMANDS, command_parser, default_action, top_parser
 
     top = top_parser()
     commands = tuple((name, line) for name, (line, _) in COMMANDS.items())
     yield Place((), commands + _options(top), top)
     for name in COMMANDS:
-        yield from _below((name,), command_parser(name))
+        yield from _below((name,), command_parser(name), default_action(name))
 
 
-def _below(path: tuple[str, ...], parser: argparse.ArgumentParser) -> Iterator[Place]:
+def _below(path: tuple[str, ...], parser: argparse.ArgumentParser, default: str | None = None) -> Iterator[Place]:
     actions: dict[str, argparse.ArgumentParser] = {}
     words: list[tuple[str, str]] = []
     for action in parser._actions:
@@ -36,7 +36,10 @@ def _below(path: tuple[str, ...], parser: argparse.ArgumentParser) -> Iterator[P
             words += [(name, sub.description or "") for name, sub in actions.items()]
         elif not action.option_strings and action.choices:
             words += [(str(choice), "") for choice in action.choices]
-    yield Place(path, tuple(words) + _options(parser), parser)
+    options = dict(_options(parser))
+    if default is not None:  # its options may follow at once
+        options |= dict(_options(actions[default]))
+    yield Place(path, (*words, *options.items()), parser)
     for name, sub in actions.items():
         yield from _below((*path, name), sub)
 

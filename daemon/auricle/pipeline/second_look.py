@@ -7,15 +7,15 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from auricle.api import INBOUND_RATE_HZ, SAMPLE_BYTES, AudioFrame, AuricleError, WakeEngine, WakeScore, WakeWordChoice
+from auricle.api import INBOUND_RATE_HZ, AudioFrame, AuricleError, WakeEngine, WakeScore, WakeWordChoice
 from auricle.memory import give_back
+from auricle.pipeline.recent import RecentSound
 
 _LOG = logging.getLogger(__name__)
-_RING_SAMPLES = 5 * INBOUND_RATE_HZ // 2
-"""What openWakeWord's scores depend on (2.05 s), and the detectors' own delays."""
 _SETTLED_SAMPLES = INBOUND_RATE_HZ // 5
 """A score that has not risen for so long has had its peak; the second engine has heard the word's end by then too."""
 _BEFORE_SAMPLES = 2 * INBOUND_RATE_HZ
+"""What openWakeWord's scores depend on."""
 _APART_SAMPLES = INBOUND_RATE_HZ // 2
 """Engines put the end of a word at most so far apart."""
 _LATEST_SAMPLES = 3 * INBOUND_RATE_HZ
@@ -91,7 +91,7 @@ class _Look:
 
 
 class SecondLook:
-    """Keeps the last 2.5 s of sound and has a second engine listen to those in which a candidate was.
+    """Has a second engine listen to the sound in which a candidate was.
 
     The engine is loaded for the first candidate and let go of when none came for a minute, so that idle listening
     costs neither CPU nor memory for it. In the background a look costs the caller nothing and is answered by a later
@@ -103,20 +103,21 @@ class SecondLook:
         seconds: Mapping[str, str],
         make: Callable[[Sequence[WakeWordChoice]], WakeEngine],
         confirm: float,
+        recent: RecentSound,
         *,
         background: bool,
         idle_s: float = _IDLE_S,
     ) -> None:
-        """seconds: the light engine's name of a word to the second's model. make: the second engine, not loaded."""
+        """seconds: the light engine's name of a word to the second's model. make: the second engine, not loaded.
+
+        recent: the sound so far, whenever a method is called.
+        """
         self._seconds = dict(seconds)
         self._make = make
         self._confirm = confirm
         self._background = background
         self._idle_s = idle_s
-        self._ring: deque[AudioFrame] = deque()
-        self._ring_samples = 0
-        self._stream = 0
-        """Counts the jumps in the sound: an answer about what was before one is void."""
+        self._recent = recent
         self._engine: WakeEngine | None = None
         self._names: dict[str, str] = {}
         self._broken = False
@@ -131,27 +132,18 @@ class SecondLook:
         self.looked: deque[tuple[Candidate, float]] = deque(maxlen=_KEPT)
         """The last answers, with the second engine's score."""
 
-    def remember(self, frame: AudioFrame) -> None:
-        """Take the next inbound audio; a jump in it makes all looks before it void."""
-        if self._ring and self._ring[-1].end_sample != frame.first_sample:
-            self.reset()
-        self._ring.append(frame)
-        self._ring_samples += frame.samples
-        while self._ring_samples - self._ring[0].samples >= _RING_SAMPLES:
-            self._ring_samples -= self._ring.popleft().samples
-
     def take(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """Have these looked at; return those, of now or earlier, that the second engine confirms."""
         for candidate in candidates:
-            self._ask(_Look(candidate, self._sound(candidate), self._stream))
+            self._ask(_Look(candidate, self._sound(candidate), self._recent.stream))
         found: list[Candidate] = []
         while True:
             try:
                 look, score = self._answers.get_nowait()
             except queue.Empty:
                 return found
-            late = self._ring[-1].end_sample - look.candidate.sample if self._ring else 0
-            current = look.stream == self._stream and late <= _LATEST_SAMPLES
+            late = (self._recent.end_sample or 0) - look.candidate.sample
+            current = look.stream == self._recent.stream and late <= _LATEST_SAMPLES
             self.looked.append((look.candidate, score))
             _LOG.debug("second look at %s: %.3f and %.3f", look.candidate.wake_word, look.candidate.score, score)
             if current and score >= self._confirm:
@@ -170,15 +162,8 @@ class SecondLook:
         ]
         return max(near, default=0.0)
 
-    def reset(self) -> None:
-        """Forget all sound; what is being looked at is void."""
-        self._ring.clear()
-        self._ring_samples = 0
-        self._stream += 1
-
     def close(self, wait_s: float = _CLOSE_S) -> None:
         """Let go of the engine; a look in flight ends first, for which is waited at most `wait_s`."""
-        self.reset()
         self._closing = True
         if (worker := self._worker) is None:
             self._release()
@@ -193,11 +178,7 @@ class SecondLook:
 
     def _sound(self, candidate: Candidate) -> AudioFrame:
         """From 2 s before the end of the word to half a second after it, as far as there is sound."""
-        oldest = self._ring[0].first_sample
-        first = max(oldest, candidate.sample - _BEFORE_SAMPLES)
-        end = max(first + 1, candidate.sample + _APART_SAMPLES)
-        pcm = b"".join(frame.pcm for frame in self._ring)
-        return AudioFrame(pcm[(first - oldest) * SAMPLE_BYTES : (end - oldest) * SAMPLE_BYTES], first)
+        return self._recent.between(candidate.sample - _BEFORE_SAMPLES, candidate.sample + _APART_SAMPLES)
 
     def _ask(self, look: _Look) -> None:
         if self._broken or self._closing:
@@ -218,7 +199,7 @@ class SecondLook:
         """The background thread; it owns the engine and ends, with it, when there was nothing to do for long."""
         try:
             while not self._closing and (look := self._looks.get(timeout=self._idle_s)) is not None:
-                if look.stream == self._stream:
+                if look.stream == self._recent.stream and not self._closing:
                     self._answer(look)
         except queue.Empty:
             pass

@@ -2,22 +2,17 @@
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from pathlib import Path
 
 from auricle.api import INBOUND_RATE_HZ, AudioFrame, EngineUnavailable, WakeEngine, WakeScore, WakeWordChoice
+from auricle.pipeline.hit import WakeHit as WakeHit
+from auricle.pipeline.profiles import Profiles
+from auricle.pipeline.recent import RecentSound
 from auricle.pipeline.second_look import Candidate, Candidates, JointRule, SecondLook, names_file, spoken_name
+from auricle.pipeline.verification import Verdict, Verification
 from auricle.settings import SecondLook as SecondLookSettings
-from auricle.settings import WakeWord
-
-
-@dataclass(frozen=True, slots=True)
-class WakeHit:
-    """A wake word that was heard."""
-
-    wake_word: str
-    score: float
-    sample: int
-    """Index in inbound audio where the word ended."""
+from auricle.settings import WakeVerify, WakeWord
 
 
 class WakeDecider:
@@ -65,6 +60,11 @@ class WakeDecider:
         self._last_sample = sample
         return True
 
+    def forgive(self, sample: int) -> None:
+        """The word that was heard to end at `sample` does not count after all: one that follows it is heard."""
+        if self._last_sample == sample:
+            self._last_sample = None
+
     def reset(self) -> None:
         """Forget what was heard: another stream begins."""
         self._over.clear()
@@ -85,12 +85,15 @@ class WakeDetector:
         *,
         refractory_s: float,
         second: SecondLookSettings | None = None,
+        verify: WakeVerify | None = None,
+        enrolled: Path | None = None,
         background: bool = False,
     ) -> None:
         """make: gives an engine, not loaded, by its name and its words; called in `load`, and later for a second look.
 
         second: when a second engine looks at what the first half heard; none never. background: it does so beside
-        the ears' thread, for sound that does not wait.
+        the ears' thread, for sound that does not wait. verify: whether those who are enrolled in the folder `enrolled`
+        are told from others; none never.
         """
         self._choices: dict[str, list[WakeWordChoice]] = {}
         for word in words:
@@ -98,9 +101,13 @@ class WakeDetector:
         self._words = tuple(words)
         self._make = make
         self._settings = second if second is not None and second.enabled else None
+        self._verification: Verification | None = None
+        if verify is not None and verify.enabled and enrolled is not None:
+            self._verification = Verification(Profiles(enrolled), verify.threshold)
         self._background = background
         self._engines: list[WakeEngine] = []
         self._decider = WakeDecider(round(refractory_s * INBOUND_RATE_HZ))
+        self._recent = RecentSound()
         self._second: _Seconds | None = None
         self._scores: dict[str, WakeScore] = {}
         self._next: deque[WakeDetector] = deque()
@@ -121,7 +128,9 @@ class WakeDetector:
                 self._engines.append(engine)
                 engine.load()
             if self._settings is not None:
-                self._second = _seconds(self._words, self._settings, self._make, background=self._background)
+                self._second = _seconds(
+                    self._words, self._settings, self._make, self._recent, background=self._background
+                )
         except BaseException:
             self.close()
             raise
@@ -133,6 +142,9 @@ class WakeDetector:
             self._release(wait_s=0)
             self._choices, self._engines, self._decider = other._choices, other._engines, other._decider
             self._words, self._settings, self._second = other._words, other._settings, other._second
+            self._recent, self._verification = other._recent, other._verification
+        if self._second is not None or self._verification is not None:
+            self._recent.remember(frame)
         sources = [engine.feed(frame) for engine in self._engines]
         for scores in sources:
             for score in scores:
@@ -140,10 +152,17 @@ class WakeDetector:
         second = self._second
         if second is not None:
             sources = second.judged(sources, list(self._choices), frame)
+        hit = self._decided(sources)
+        if hit is None or self._verification is None or self._verification.accepts(hit, self._recent):
+            return hit
+        self._decider.forgive(hit.sample)
+        return None
+
+    def _decided(self, sources: Sequence[Sequence[WakeScore]]) -> WakeHit | None:
         heard = self._decider.decide(*sources)
         if heard is not None:
             return WakeHit(heard.wake_word, heard.score, heard.sample)
-        for candidate in second.confirmed() if second is not None else ():
+        for candidate in self._second.confirmed() if self._second is not None else ():
             if self._decider.confirm(candidate.sample):
                 return WakeHit(candidate.wake_word, candidate.score, candidate.sample)
         return None
@@ -171,10 +190,19 @@ class WakeDetector:
         self._second.look.looked.clear()
         return found
 
+    def verdicts(self) -> list[Verdict]:
+        """Take the last words (32 at most) of which it was judged whose they are."""
+        if self._verification is None:
+            return []
+        found = list(self._verification.told)
+        self._verification.told.clear()
+        return found
+
     def reset(self) -> None:
         """Forget all sound heard so far: another stream begins."""
         for engine in self._engines:
             engine.reset()
+        self._recent.reset()
         if self._second is not None:
             self._second.reset()
         self._decider.reset()
@@ -190,6 +218,7 @@ class WakeDetector:
         engines, self._engines = self._engines, []
         for engine in engines:
             engine.close()
+        self._recent.reset()
         second, self._second = self._second, None
         if second is not None:
             second.look.close(wait_s)
@@ -215,7 +244,6 @@ class _Seconds:
         if frame.first_sample != self._next_sample:
             self.reset()
         self._next_sample = frame.end_sample
-        self.look.remember(frame)
         judged: list[Sequence[WakeScore]] = []
         for engine, scores in zip(engines, sources, strict=True):
             steps: list[WakeScore] = []
@@ -239,13 +267,13 @@ class _Seconds:
             candidates.reset()
         self._ripe.clear()
         self._next_sample = None
-        self.look.reset()
 
 
 def _seconds(
     words: Sequence[WakeWord],
     settings: SecondLookSettings,
     make: Callable[[str, Sequence[WakeWordChoice]], WakeEngine],
+    recent: RecentSound,
     *,
     background: bool,
 ) -> _Seconds | None:
@@ -275,7 +303,9 @@ def _seconds(
         strong[word.engine, name] = word.threshold
     if not seconds:
         return None
-    look = SecondLook(seconds, lambda choices: make(settings.engine, choices), settings.confirm, background=background)
+    look = SecondLook(
+        seconds, lambda choices: make(settings.engine, choices), settings.confirm, recent, background=background
+    )
     return _Seconds(strong, JointRule(settings.strong, settings.weak, settings.confirm), look)
 
 

@@ -7,7 +7,7 @@ import msgspec
 from auricle.settings.outside import Dbus, Http, Log, Metrics, Mqtt, Privacy, Tls, Wyoming
 from auricle.settings.section import Section, default
 from auricle.settings.skills import Intents, PluginProcess, Plugins
-from auricle.settings.sound import Audio, AudioInput, AudioOutput, Listen, SecondLook, Site, Wake, WakeWord
+from auricle.settings.sound import Audio, AudioInput, AudioOutput, Listen, SecondLook, Site, Wake, WakeVerify, WakeWord
 from auricle.settings.speech import EngineProcess, Stt, Tts
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "Tls",
     "Tts",
     "Wake",
+    "WakeVerify",
     "WakeWord",
     "Wyoming",
 ]

@@ -144,6 +144,24 @@ class SecondLook(Section, frozen=True, kw_only=True):
     ] = 0.01
 
 
+class WakeVerify(Section, frozen=True, kw_only=True):
+    """Whose voice a wake word is: where somebody is enrolled for it (`auricle wake enroll`), others do not wake.
+
+    A word that nobody is enrolled for is anybody's. It runs on heard words alone.
+    """
+
+    enabled: Annotated[bool, Meta(description="For the words that somebody is enrolled for.")] = True
+    threshold: Annotated[
+        float,
+        Meta(
+            gt=0,
+            lt=1,
+            description="How much a word must be an enrolled user's. Higher: others wake it less often, and the "
+            "enrolled are turned away more often. `auricle wake FILE` shows what recordings come to.",
+        ),
+    ] = 0.5
+
+
 class Wake(Section, frozen=True, kw_only=True):
     """Wake words."""
 
@@ -156,6 +174,7 @@ class Wake(Section, frozen=True, kw_only=True):
         Meta(ge=0, le=30, description="After a wake word, none is heard again for this long.", extra={"unit": "s"}),
     ] = 2.0
     second_look: SecondLook = default(SecondLook)
+    verify: WakeVerify = default(WakeVerify)
 
     @property
     def waking(self) -> tuple[WakeWord, ...]:
