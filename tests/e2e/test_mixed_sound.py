@@ -105,13 +105,15 @@ async def test_mixed_sound_leaves_the_ears_as_they_were(recordings: Path, tmp_pa
         vad.close()
     total = 2 * len(word) // BLOCK * BLOCK + minutes * MINUTE
     false = [hit for hit in hits if len(word) <= hit.sample < total - len(word)]
-    print(f"{minutes} min: {len(false)} false, memory {memory[0]} to {memory[-1]}")
+    quarters = [round(memory[(len(memory) - 1) * quarter // 4] / 1e6) for quarter in range(5)]
+    print(f"{minutes} min: {len(false)} false, MB at each quarter {quarters}")
     assert faults == []
     assert ears.position >= total - 2 * BLOCK
     assert windows == pytest.approx(ears.position / 512, abs=20)
     # The word at the beginning and the one at the end: not deaf.
     assert [hit.wake_word for hit in hits if hit not in false] == ["alexa"] * 2
     assert len(false) <= max(1, minutes // 20)
+    # The second look's engine is loaded in the first minutes and let go of and loaded again later.
     settled = memory[len(memory) // 4 :]
-    assert settled[-1] - settled[0] < 30e6
+    assert settled[-1] - settled[0] < (8e6 if minutes >= 60 else 30e6)
     assert all(after >= before for before, after in itertools.pairwise(hit.sample for hit in hits))
