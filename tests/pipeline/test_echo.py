@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 import soxr
 
+from auricle.api import INBOUND_RATE_HZ as RATE
 from auricle.api import AudioFrame, WakeEngine, WakeScore
+from auricle.cli.figures.acoustics import impulse_response
 from auricle.pipeline.devices import Format
 from auricle.pipeline.echo import EchoCanceller
 from auricle.pipeline.far_end import FarEnd
 from auricle.pipeline.own_voice import OwnVoice
 from auricle.pipeline.wake import WakeDetector, WakeHit
 from auricle.settings import WakeWord
-from support.room import RATE, impulse_response
 
 BLOCK = 1_280
 ASKED = 320

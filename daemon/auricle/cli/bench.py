@@ -31,12 +31,19 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--noise", type=Path, metavar="FILE", help="noise to mix into the recordings, for the topics intents and wake"
     )
     parser.add_argument(
-        "--every", type=int, default=1, metavar="N", help="only every Nth recording, for the topic commands (default 1)"
+        "--every", type=int, default=1, metavar="N", help="only every Nth recording, for the topics commands and barge"
     )
     parser.add_argument(
         "--ablation",
         action="store_true",
         help="the topic commands again on the same recordings, without meaning and without speculation",
+    )
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        default=30.0,
+        metavar="M",
+        help="of speech, for the topic own-voice (default 30)",
     )
     parser.add_argument("--only", action="append", choices=list(TOPICS), help="measure only this (may be repeated)")
 
@@ -55,6 +62,8 @@ def run(args: argparse.Namespace) -> int:
 
     if args.rounds < 1 or args.seconds < 1 or args.every < 1:
         raise BadRequest("--rounds, --seconds and --every: at least 1")
+    if not 0 < args.minutes <= 1440:
+        raise BadRequest("--minutes: more than 0, and a day at most")
     if args.recordings is not None and not args.recordings.is_dir():
         raise BadRequest(f"--recordings: {args.recordings} is no folder")
     if args.noise is not None and not args.noise.is_file():
@@ -76,6 +85,7 @@ def run(args: argparse.Namespace) -> int:
             args.noise,
             args.every,
             args.ablation,
+            args.minutes,
             progress,
         )
         for bench in figures.benches(loaded, plan, args.only or figures.USUAL):

@@ -19,6 +19,8 @@ TOPICS = {
     "turn": "turns",
     "wake": "wakes",
     "commands": "commands",
+    "barge": "barge",
+    "own-voice": "own_speech",
     "whispers": "whispers",
     "intents": "intents",
     "mqtt": "mqtt",

@@ -74,4 +74,6 @@ class Plan:
     """Only every so many-th of them."""
     ablation: bool = False
     """Also without what is to make it faster."""
+    minutes: float = 30.0
+    """Of our own speech."""
     progress: Progress = field(default_factory=Progress)
