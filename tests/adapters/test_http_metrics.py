@@ -141,6 +141,7 @@ async def test_figures_that_no_event_tells_are_looked_up() -> None:
     assert found["auricle_microphone_overflows_total", ()] == 3
     assert found["auricle_second_looks_total", ()] == 7
     assert found["auricle_second_looks_confirmed_total", ()] == 2
+    assert found["auricle_wake_words_refused_total", ()] == 4
     assert found["auricle_mqtt_connected", ()] == 1
     assert found["auricle_state", ("degraded",)] == 1
     assert found["auricle_state", ("idle",)] == 0

@@ -190,6 +190,20 @@ def test_a_wake_word_whose_model_is_missing(patient: Patient) -> None:
     assert patient.ask("models")["wake words"]["state"] == "ok"
 
 
+@pytest.mark.models
+def test_an_enrolled_voice_that_cannot_be_read(patient: Patient) -> None:
+    assert "enrolled voices" not in patient.ask("models")
+    folder = patient.folder / "state/auricle/enrolled/alexa"
+    folder.mkdir(parents=True)
+    (folder / "ann.json").write_text("{")
+    broken = patient.ask("models")["enrolled voices"]
+    assert broken["state"] == "warning"
+    assert "alexa/ann.json" in broken["what"]
+    for line in broken["mend"]:
+        subprocess.run([sys.executable, "-m", *shlex.split(line)], env=patient.env, check=True, timeout=60)
+    assert "enrolled voices" not in patient.ask("models")
+
+
 @pytest.fixture
 def pulled(patient: Patient) -> tuple[Model, Path]:
     """A model of the manifest that is fetched from elsewhere, in place with its checksums known."""

@@ -29,6 +29,7 @@ class ServedHttp:
             microphone_overflows=lambda: 3,
             second_looks=lambda: 7,
             second_looks_confirmed=lambda: 2,
+            wake_words_refused=lambda: 4,
             speech_waiting=lambda: len(assistant.waiting),
         )
         self.adapter = HttpAdapter(

@@ -68,6 +68,7 @@ class Figures:
             ("microphone_overflows", "How often sound was lost before it was taken", inside.microphone_overflows()),
             ("second_looks", "Possible wake words that the second engine looked at", inside.second_looks()),
             ("second_looks_confirmed", "Those that it took for the word", inside.second_looks_confirmed()),
+            ("wake_words_refused", "Wake words that nobody who is enrolled said", inside.wake_words_refused()),
         ):
             yield CounterMetricFamily(f"auricle_{name}", told, value)
 

@@ -26,5 +26,7 @@ class Inside:
     """How often sound was lost before anybody took it."""
     second_looks: Callable[[], int]
     second_looks_confirmed: Callable[[], int]
+    wake_words_refused: Callable[[], int]
+    """How many did not wake, since nobody who is enrolled said them."""
     speech_waiting: Callable[[], int]
     """Requests to speak that wait or are being spoken."""

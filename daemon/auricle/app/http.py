@@ -91,6 +91,7 @@ class HttpDoor:
             microphone_overflows=lambda: house.capture.overflows,
             second_looks=lambda: house.detector.looks,
             second_looks_confirmed=lambda: house.detector.confirmed,
+            wake_words_refused=lambda: house.detector.refused,
             speech_waiting=lambda: 0 if house.conversation is None else house.conversation.speech.waiting,
         )
         return HttpAdapter(

@@ -38,6 +38,8 @@ class Verification:
         self._threshold = threshold
         self.told: deque[Verdict] = deque(maxlen=_KEPT)
         """The last verdicts."""
+        self.refused = 0
+        """How many words were somebody else's."""
 
     def accepts(self, hit: WakeHit, recent: RecentSound) -> bool:
         """Whether a word wakes: it is an enrolled user's, or nobody is enrolled for it. recent: sound up to its end."""
@@ -48,6 +50,7 @@ class Verification:
         alike, user = max((likeness(profile.voiceprint, voice), profile.name) for profile in enrolled)
         verdict = Verdict(hit, alike >= self._threshold, user, alike)
         self.told.append(verdict)
+        self.refused += not verdict.accepted
         said = "wakes" if verdict.accepted else "is somebody else's"
         _LOG.info("%s (%.2f) %s: %.2f like %s", hit.wake_word, hit.score, said, alike, user)
         return verdict.accepted

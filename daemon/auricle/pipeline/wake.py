@@ -190,6 +190,11 @@ class WakeDetector:
         self._second.look.looked.clear()
         return found
 
+    @property
+    def refused(self) -> int:
+        """How many words did not wake, since they were nobody's who is enrolled."""
+        return 0 if self._verification is None else self._verification.refused
+
     def verdicts(self) -> list[Verdict]:
         """Take the last words (32 at most) of which it was judged whose they are."""
         if self._verification is None:

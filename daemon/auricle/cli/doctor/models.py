@@ -3,16 +3,18 @@
 from collections.abc import Iterator
 
 from auricle.app import make_host, no_broker
-from auricle.app.building import make_listeners
+from auricle.app.building import enrolled_dir, make_listeners
 from auricle.cli.doctor.finding import Finding, failed, ok, skipped, warning
 from auricle.cli.models import places
 from auricle.config import LoadedConfig, state_dir
 from auricle.model.errors import AuricleError
+from auricle.pipeline.profiles import ProfileError, enrolled
 from auricle.weights import Model, PackageSource, load_manifest, verify
 
 
 def check(loaded: LoadedConfig) -> Iterator[Finding]:
     yield _wake_words(loaded)
+    yield from _enrolled()
     yield from _checksums()
 
 
@@ -41,6 +43,20 @@ def _wake_words(loaded: LoadedConfig) -> Finding:
             "auricle models list    shows what there is; [wake] words names one, or a file",
         )
     return ok("wake words", f"{words}: loaded")
+
+
+def _enrolled() -> Iterator[Finding]:
+    """Nothing where nobody is."""
+    there = list(enrolled(enrolled_dir(state_dir())))
+    if broken := [(path, found) for path, found in there if isinstance(found, ProfileError)]:
+        yield warning(
+            "enrolled voices",
+            "; ".join(error.message for _, error in broken),
+            "whoever it was does not count: the word is then the others' alone, or anybody's",
+            *(f"auricle wake forget {path.stem} --word {path.parent.name}" for path, _ in broken),
+        )
+    elif there:
+        yield ok("enrolled voices", ", ".join(f"{path.stem} for {path.parent.name}" for path, _ in there))
 
 
 def _checksums() -> Iterator[Finding]:
