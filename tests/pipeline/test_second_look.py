@@ -15,9 +15,11 @@ from auricle.api import AudioFrame, EngineUnavailable, PluginConfig, WakeEngine,
 from auricle.app.building import make_detector
 from auricle.cli.common import load_host
 from auricle.config import load_config
-from auricle.pipeline.second_look import Candidate, Candidates, JointRule
+from auricle.pipeline.recent import RecentSound
+from auricle.pipeline.second_look import Candidate, Candidates, JointRule, SecondLook
 from auricle.pipeline.wake import WakeDetector, WakeHit
-from auricle.settings import SecondLook, WakeWord
+from auricle.settings import SecondLook as SecondLookSettings
+from auricle.settings import WakeWord
 from support.recordings import Samples, load_all, silence
 
 BLOCK = 1_280
@@ -123,7 +125,7 @@ class Pair:
         score: float,
         word: WakeWord | None = None,
         gate: threading.Event | None = None,
-        look: SecondLook | None = None,
+        look: SecondLookSettings | None = None,
     ) -> None:
         self.seconds: list[Second] = []
 
@@ -137,7 +139,7 @@ class Pair:
             [word or WakeWord(model="alexa", engine="light")],
             make,
             refractory_s=2.0,
-            second=look or SecondLook(engine="second"),
+            second=look or SecondLookSettings(engine="second"),
             background=gate is not None,
         )
         self.detector.load()
@@ -215,7 +217,7 @@ def test_words_without_a_second_model_are_heard_as_before() -> None:
 
 
 def test_switched_off_the_light_engine_decides_alone() -> None:
-    pair = Pair(*PEAK, 0.92, score=0.9, look=SecondLook(enabled=False, engine="second"))
+    pair = Pair(*PEAK, 0.92, score=0.9, look=SecondLookSettings(enabled=False, engine="second"))
     assert [hit.score for hit in pair.hear(60)] == [0.92]
     assert pair.seconds == []
 
@@ -258,6 +260,44 @@ def test_answer_about_sound_from_before_a_mute_is_void() -> None:
     time.sleep(0.05)
     assert pair.hear(10) == []
     pair.detector.close()
+
+
+class SlowToClose(Second):
+    """Closing it takes until `may_close`."""
+
+    def __init__(self, words: Sequence[WakeWordChoice], may_close: threading.Event) -> None:
+        super().__init__(0.5, words)
+        self.may_close = may_close
+
+    def close(self) -> None:
+        super().close()
+        assert self.may_close.wait(30)
+
+
+def test_candidate_that_comes_while_the_engine_is_let_go_of_is_looked_at() -> None:
+    may_close = threading.Event()
+    seconds: list[SlowToClose] = []
+
+    def make(words: Sequence[WakeWordChoice]) -> WakeEngine:
+        seconds.append(SlowToClose(words, may_close))
+        return seconds[-1]
+
+    recent = RecentSound()
+    recent.remember(AudioFrame(bytes(2 * 32_000), 0))
+    look = SecondLook({"alexa": "alexa"}, make, 0.01, recent, background=True, idle_s=0.05)
+    candidate = Candidate("alexa", 0.6, 28_000)
+    for number in range(2):
+        found = look.take([candidate])
+        give_up = time.monotonic() + 30
+        while not found:
+            assert time.monotonic() < give_up
+            time.sleep(0.01)
+            found = look.take([])
+        assert found == [candidate]
+        wait_for(lambda number=number: len(seconds) > number and "close" in seconds[number].log)
+    may_close.set()
+    look.close()
+    assert [second.log for second in seconds] == [["load", "close"]] * 2
 
 
 def test_renewed_detector_looks_with_the_new_engines() -> None:

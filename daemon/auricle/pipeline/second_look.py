@@ -124,6 +124,7 @@ class SecondLook:
         self._looks: queue.Queue[_Look | None] = queue.Queue(_WAITING)
         self._answers: queue.Queue[tuple[_Look, float]] = queue.Queue(_WAITING * 2)
         self._worker: threading.Thread | None = None
+        self._ending = threading.Lock()
         self._closing = False
         self.looks = 0
         """How many candidates the second engine has been asked about."""
@@ -187,25 +188,40 @@ class SecondLook:
         if not self._background:
             self._answer(look)
             return
-        if self._worker is None or not self._worker.is_alive():
-            self._worker = threading.Thread(target=self._work, name="second look", daemon=True)
-            self._worker.start()
-        try:
-            self._looks.put_nowait(look)
-        except queue.Full:
-            _LOG.info("a possible wake word went without a second look: this machine is too slow for it just now")
+        with self._ending:
+            try:
+                self._looks.put_nowait(look)
+            except queue.Full:
+                _LOG.info("a possible wake word went without a second look: this machine is too slow for it just now")
+            if self._worker is None:
+                self._worker = threading.Thread(target=self._work, name="second look", daemon=True)
+                self._worker.start()
 
     def _work(self) -> None:
         """The background thread; it owns the engine and ends, with it, when there was nothing to do for long."""
-        try:
-            while not self._closing and (look := self._looks.get(timeout=self._idle_s)) is not None:
-                if look.stream == self._recent.stream and not self._closing:
-                    self._answer(look)
-        except queue.Empty:
-            pass
-        finally:
-            self._release()
-            give_back()
+        while (look := self._next()) is not None:
+            if look.stream == self._recent.stream and not self._closing:
+                self._answer(look)
+        give_back()
+
+    def _next(self) -> _Look | None:
+        """Wait for the next look; none where the thread is to end, of whose engine nothing is left then."""
+        while True:
+            try:
+                look = self._looks.get(timeout=self._idle_s)
+            except queue.Empty:
+                look = None
+            if look is not None:
+                return look
+            with self._ending:
+                # What was asked in between would wait for a thread that has ended.
+                if not self._closing and not self._looks.empty():
+                    continue
+                self._worker = None
+                engine, self._engine = self._engine, None
+            if engine is not None:
+                engine.close()
+            return None
 
     def _answer(self, look: _Look) -> None:
         try:
