@@ -12,7 +12,7 @@ from auricle.api import KnownIntent, VadEngine
 from auricle.bus import EventBus
 from auricle.ledger import Ledger
 from auricle.logs import turn_in_hand
-from auricle.model.audio import OUTBOUND_RATE_HZ, AudioFrame
+from auricle.model.audio import INBOUND_RATE_HZ, OUTBOUND_RATE_HZ, AudioFrame
 from auricle.model.errors import AuricleError, BadRequest, PluginError
 from auricle.model.events import ErrorRaised, Event, MuteSet, SpeechChanged, StopAsked, VoiceSet, VolumeSet, WakeHeard
 from auricle.model.intent import Reply, Transcript
@@ -39,6 +39,8 @@ ANSWER_PATIENCE_S = 8.0
 RETOLD = "it had ended as the daemon did"
 """Reason of an end that may have been told before a crash too."""
 _RINGS_ON_S = 3.0
+_WHOLE_S = 30.0
+"""Longer sound is transcribed piece by piece: a command that is spoken meanwhile waits for one piece only."""
 _ASIDE = 2
 """Requests for synthesis or transcription that are done at a time, beside the turns."""
 
@@ -53,10 +55,6 @@ async def _no_plugin(name: str) -> None:
 
 async def _no_sentences(name: str) -> None:
     return None
-
-
-def _no_vad() -> VadEngine:
-    raise AuricleError("still starting; try again in a moment", code="starting")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +92,8 @@ class Assistant:
         self.resumed: list[tuple[SpeechTicket, str]] = []
         """What an earlier run accepted, with who waits for it."""
         self._aside = asyncio.Semaphore(_ASIDE)
-        self.make_vad: Callable[[], VadEngine] = _no_vad
-        """Makes a VAD, not loaded, for recordings."""
+        self.make_vad: Callable[[], VadEngine]
+        """Makes a VAD, not loaded, for recordings; there when `attach` is called."""
         self._status = status
         self._follow_up_s = follow_up_s
         self._spoke_s = -_RINGS_ON_S
@@ -197,18 +195,24 @@ class Assistant:
                 yield frame
 
     async def transcribe(self, sound: bytes, *, language: str | None = None) -> tuple[Transcript, float]:
-        """Return what is said in a WAV or FLAC file, and its length in seconds. Raises BadRequest, EngineError."""
+        """Return what is said in a sound file, and its length in seconds. Raises BadRequest, EngineError."""
         frames = await asyncio.to_thread(inbound_of, sound)
+        if frames and frames[-1].end_sample > _WHOLE_S * INBOUND_RATE_HZ:
+            recording = await self._recorded(frames, language)
+            return recording.transcript, recording.audio_s
         async with self._aside:
             transcript = await self._house.transcriber.transcribe_frames(frames, language)
         return transcript, sum(frame.seconds for frame in frames)
 
     async def transcribe_timed(self, sound: bytes, *, language: str | None = None) -> Recording:
         """The same with what was said when, in segments; cut where it is quiet. Raises BadRequest, EngineError."""
-        frames = await asyncio.to_thread(inbound_of, sound)
+        return await self._recorded(await asyncio.to_thread(inbound_of, sound), language)
+
+    async def _recorded(self, frames: Sequence[AudioFrame], language: str | None) -> Recording:
+        house = self._house
         found = await chunks_of(frames, self.make_vad)
         async with self._aside:
-            return await transcribe_chunks(found, frames, self._house.transcriber.transcribe_frames, language)
+            return await transcribe_chunks(found, frames, house.transcriber.transcribe_frames, language)
 
     async def ask(
         self, text: str, *, id: str | None = None, language: str | None = None, speak: bool = False

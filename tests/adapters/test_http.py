@@ -319,12 +319,16 @@ async def test_only_so_many_requests_are_in_hand_and_the_rest_is_told_to_come_ag
         (b"POST /v1/audio/speech HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n", b"400"),
     ],
 )
-async def test_garbage_is_answered_and_the_next_caller_too(sent: bytes, status: bytes) -> None:
+async def test_garbage_is_answered_and_the_next_caller_too(
+    sent: bytes, status: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     async with serving_http() as (served, client):
         answer = await served.raw(sent)
         assert answer.split()[1] == status, answer[:300]
         async with client.get("/healthz") as response:
             assert response.status == 200
+    assert [line for line in caplog.messages if "listening on" not in line] == []
 
 
 @pytest.mark.filterwarnings("ignore::aiohttp.BadContentDispositionHeader")

@@ -4,8 +4,10 @@ import json
 import os
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -175,6 +177,30 @@ def test_a_broker_that_keeps_our_topics_from_us(patient: Patient, tmp_path: Path
 
 
 @pytest.mark.models
+def test_an_address_for_http_that_is_taken(patient: Patient, tmp_path: Path) -> None:
+    assert patient.ask("http")["HTTP"]["state"] == "skipped"
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        patient.config.write_text(f'[http]\nbind = "127.0.0.1:{port}"\n')
+
+        def hang_up() -> None:
+            other.accept()[0].close()
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        taken = patient.ask("http")["HTTP"]
+        thread.join()
+    assert (taken["state"], f"127.0.0.1:{port} is taken" in taken["what"]) == ("failed", True)
+    assert f"sport = :{port}" in taken["mend"][0]
+    free = patient.ask("http")["HTTP"]
+    assert (free["state"], "is free; the daemon is not running" in free["what"]) == ("ok", True)
+    patient.config.write_text('[http]\nbind = "192.0.2.1:10800"\ntoken = "x"\n')
+    assert "this machine has no address 192.0.2.1" in patient.ask("http")["HTTP"]["what"]
+    patient.config.write_text(f'[http]\nbind = "unix://{tmp_path}/http.sock"\n')
+    assert patient.ask("http")["HTTP"]["state"] == "ok"
+    assert not (tmp_path / "http.sock").exists()
+
+
 def test_a_wake_word_whose_model_is_missing(patient: Patient) -> None:
     patient.config.write_text('[wake]\nwords = [{ model = "hey_jarvi" }]\n')
     missing = patient.ask("models")["wake words"]

@@ -4,6 +4,8 @@ import http.client
 import json
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -186,6 +188,22 @@ def test_openai_s_own_client_speaks_and_listens(den: tuple[RunningDaemon, Caller
         subtitles = client.audio.transcriptions.create(model="whisper-1", file=file, response_format="srt")
     assert subtitles.startswith("1\n00:00:0")
     assert subtitles.lower().count("washing machine") == 2
+    longest = tmp_path / "longest.flac"
+    soundfile.write(longest, np.concatenate(twice * 20), 24_000)
+    done: list[str] = []
+
+    def listen(path: Path) -> None:
+        heard = client.audio.transcriptions.create(model="whisper-1", file=path)
+        assert "washing machine" in heard.text.lower()
+        done.append(path.name)
+
+    slow = threading.Thread(target=listen, args=[longest])
+    slow.start()
+    while caller.metrics()["auricle_http_requests_in_hand", ()] < 1:
+        time.sleep(0.02)
+    listen(tmp_path / "said.wav")  # does not wait for all of what was asked before it
+    slow.join(120)
+    assert done == ["said.wav", "longest.flac"]
 
 
 def test_openai_s_own_client_is_told_what_is_wrong(den: tuple[RunningDaemon, Caller]) -> None:
@@ -211,6 +229,9 @@ def test_the_address_and_the_token_change_by_a_reload(
     den: tuple[RunningDaemon, Caller], tmp_path: Path, make_config: Callable[[int, Path], str], quiet: Path
 ) -> None:
     daemon, caller = den
+    doctor = [sys.executable, "-m", "auricle", "--config", str(daemon.config_path), "doctor", "--only", "http"]
+    told = subprocess.run(doctor, env=daemon.env, capture_output=True, text=True, timeout=60, check=True).stdout
+    assert f"HTTP: 127.0.0.1:{caller.port} answers, and is well" in told
     port = free_port()
     with socket.socket() as other:
         other.bind(("127.0.0.1", port))

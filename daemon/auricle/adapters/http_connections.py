@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
 MOST = 64
 FIRST_S = 15.0
@@ -23,6 +24,7 @@ class Connections:
         self._runner = web.AppRunner(
             app,
             access_log=None,
+            logger=_wire_log(),
             handler_cancellation=True,
             keepalive_timeout=IDLE_S,
             lingering_time=2.0,
@@ -73,6 +75,19 @@ class Connections:
                 if one not in self._busy and now_s > self._until_s[one] and one.transport is not None:
                     _LOG.debug("http: a connection without a request is ended")
                     one.transport.abort()
+
+
+def _wire_log() -> logging.Logger:
+    """aiohttp's log, without a traceback for whatever a stranger sends that is no HTTP."""
+    log = logging.getLogger(f"{__name__}.wire")
+    if not log.filters:
+        log.addFilter(_is_ours)
+    return log
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, HttpProcessingError) or _LOG.isEnabledFor(logging.DEBUG)
 
 
 class _Refusal(asyncio.Protocol):

@@ -221,8 +221,8 @@ class Daemon:
             speech=make_speech(self.config, self.assistant, self.fleet, self.speaker, self._kept_speech()),
         )
         plugins = (self._set_plugin, self._renew_sentences, self._reload_plugin)
-        self.assistant.attach(conversation, self.ears, self._describe, *plugins)
         self.assistant.make_vad = lambda: make_vad(self.host.engines(), "silero_vad", self.config.engines)
+        self.assistant.attach(conversation, self.ears, self._describe, *plugins)
         self.host.attach(self.assistant, self.topics)
         await self.host.startup()
         self._stack.push_async_callback(self.host.shutdown)

@@ -20,7 +20,7 @@ examples:
 Run it as the user that the daemon runs as. Exit status: 1 if something is wrong.
 """
 
-GROUPS = ("server", "sound", "models", "engines", "broker", "dbus", "unit", "machine")
+GROUPS = ("server", "sound", "models", "engines", "broker", "dbus", "http", "unit", "machine")
 """In the order in which one needs the other."""
 
 
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _findings(loaded: "LoadedConfig", groups: "list[str] | tuple[str, ...]", *, play: bool) -> "Iterator[Finding]":
-    from auricle.cli.doctor import broker, machine, message_bus, models, server, sound, speech, unit
+    from auricle.cli.doctor import broker, http, machine, message_bus, models, server, sound, speech, unit
 
     checks: dict[str, Callable[[], Iterator[Finding]]] = {
         "server": lambda: server.check(loaded.config),
@@ -55,6 +55,7 @@ def _findings(loaded: "LoadedConfig", groups: "list[str] | tuple[str, ...]", *, 
         "engines": lambda: speech.check(loaded),
         "broker": lambda: broker.check(loaded.config),
         "dbus": lambda: message_bus.check(loaded.config),
+        "http": lambda: http.check(loaded.config),
         "unit": unit.check,
         "machine": lambda: machine.check(loaded.config),
     }
