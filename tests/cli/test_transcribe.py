@@ -1,11 +1,16 @@
 """`auricle transcribe`: files of any kind and length, into every format; some are bad, and a run may be interrupted."""
 
+import fcntl
 import json
 import os
+import re
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +80,53 @@ def test_a_long_recording_is_text_with_times(config: str, talk: Path, capsys: py
     assert starts[2] - found["segments"][1]["end_s"] == pytest.approx(30, abs=0.8)
     assert "1 file, " in shown.err
     assert "times real time" in shown.err
+
+
+def test_a_batch_of_chunks_and_files_has_the_texts_of_each_by_itself(
+    config: str, talk: Path, whisper_checkpoint: Path, speak: Speak, tmp_path: Path
+) -> None:
+    """As on a GPU, here on a CPU."""
+    pytest.importorskip("torch", reason="torch is installed for Python 3.11 alone")
+    folder = tmp_path / "in"
+    for number, sentence in enumerate(SENTENCES):
+        spoken(folder / f"{number}.wav", speak, sentence)
+    (folder / "talk.flac").symlink_to(talk)
+    found = []
+    for batch in (1, 4):
+        Path(config).write_text(
+            f'[site]\nid = "test"\n[stt]\nengine = "whisper"\nmodel = "{whisper_checkpoint}"\n'
+            f'[engines.whisper]\ndevice = "cpu"\nint8 = false\nshort_context = false\nbatch = {batch}\n'
+        )
+        out = tmp_path / f"out{batch}"
+        assert main(["transcribe", "--config", config, str(folder), "--format", "json", "-o", str(out)]) == 0
+        facts = [json.loads(path.read_text()) for path in sorted(out.iterdir())]
+        found.append([[(one["start_s"], one["end_s"], one["text"]) for one in fact["segments"]] for fact in facts])
+    alone, together = found
+    assert together == alone
+    assert [len(segments) for segments in alone] == [1, 1, 1, 3]
+    assert words_of(" ".join(text for _, _, text in alone[3])) == words_of(" ".join(SENTENCES))
+
+
+def test_a_terminal_shows_how_far_it_is(config: str, talk: Path, tmp_path: Path) -> None:
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
+    command = [sys.executable, "-m", "auricle", "transcribe", "--config", config, str(talk)]
+    environ = os.environ | {"TERM": "xterm", "COLUMNS": "100"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, text=True, env=environ) as running:
+        os.close(theirs)
+        shown = b""
+        with suppress(OSError):  # a terminal that nobody has open any more
+            while more := os.read(ours, 65_536):
+                shown += more
+        text, _ = running.communicate(timeout=60)
+    os.close(ours)
+    assert running.returncode == 0
+    assert words_of(text) == words_of(" ".join(SENTENCES))
+    steps = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
+    assert "loading the engine" in steps
+    assert "talk.flac" in steps
+    assert "100%" in steps
+    assert "times real time" in steps
 
 
 def test_subtitles_go_into_a_folder(config: str, talk: Path, tmp_path: Path) -> None:

@@ -57,11 +57,15 @@ def remote_piper(loop: Loop) -> Iterator[TtsEngine]:
         yield TtsOverTheWire(Remote("elsewhere", uri, on_change=print), loop)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=["off", "on"], ids=["whole sentences", "in the sentence"])
 def chatterbox(
-    tiny_chatterbox: TinyChatterbox, tmp_path_factory: pytest.TempPathFactory, loop: Loop
+    request: pytest.FixtureRequest,
+    tiny_chatterbox: TinyChatterbox,
+    tmp_path_factory: pytest.TempPathFactory,
+    loop: Loop,
 ) -> Iterator[TtsEngine]:
-    worker = tiny_chatterbox.worker(tmp_path_factory.mktemp("worker"), tiny_chatterbox.config(seed=3))
+    config = tiny_chatterbox.config(seed=3, stream=request.param)
+    worker = tiny_chatterbox.worker(tmp_path_factory.mktemp("worker"), config)
     loop.run(worker.start())
     yield TtsOverTheWire(worker, loop, native_speed=False)
     loop.run(worker.stop())

@@ -72,6 +72,50 @@ class TestPartials:
         assert engine.asked == []
 
 
+class PoorWhisper(ScriptedWhisper):
+    """Guesses with a short context; with the whole one it does what it is told."""
+
+    def __init__(self, whole: Decoded) -> None:
+        super().__init__()
+        self._partials = False
+        self.whole = whole
+
+    def decode(self, samples: FloatArray, context: int, language: str | None) -> tuple[Decoded, str]:
+        super().decode(samples, context, language)
+        return (self.whole if context == 1_500 else Decoded("turn on the", -0.9, 0.01, 3, cut=False)), "en"
+
+
+class TestPoorSpeech:
+    @pytest.mark.parametrize(
+        ("whole", "text"),
+        [
+            (Decoded("turn on the light", -0.1, 0.01, 4, cut=False), "turn on the light"),
+            (Decoded("turn on the lift", -0.9, 0.01, 4, cut=False), "turn on the lift"),
+            (Decoded("you", -0.9, 0.5, 1, cut=False), ""),
+            (Decoded("the " * 40, -0.2, 0.01, 40, cut=True), ""),
+        ],
+    )
+    def test_a_poor_decode_is_made_once_more_with_the_whole_context(self, whole: Decoded, text: str) -> None:
+        engine = PoorWhisper(whole)
+        [final] = engine.transcribe(frames(2.0), "en")
+        assert final.text.strip() == text
+        assert [context for _, context in engine.asked] == [768, 1_500]
+
+
+class TestTogether:
+    def test_each_utterance_is_heard_with_the_whole_context_and_keeps_its_language(self) -> None:
+        engine = ScriptedWhisper()
+        engine.batch = 2
+        quiet = [AudioFrame(bytes(32_000))]
+        found = engine.transcribe_all([(list(frames(2.0)), "en"), (quiet, "de"), (list(frames(1.0)), None)])
+        assert [(one.text, one.language, one.final) for one in found] == [
+            ("turn on the light", "en", True),
+            ("", "de", True),
+            ("turn on", "de", True),
+        ]
+        assert engine.asked == [(2.0, 1_500), (1.0, 1_500)]
+
+
 class TestAgreement:
     def test_what_differs_is_held_back(self) -> None:
         agreement = Agreement()

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,14 +22,12 @@ from auricle.app import make_host, no_broker
 from auricle.cli.engines_only import STT, VAD, dispatcher_of, running_engines
 from auricle.cli.sound_files import Input, fresh, inputs, write_whole
 from auricle.config import LoadedConfig, state_dir
-from auricle.engines.fleet import Fleet
 from auricle.engines.inprocess import make_vad
 from auricle.model.errors import AudioFileError, EngineError
 from auricle.model.turn import Turn
 from auricle.pipeline.dispatch import Dispatcher
-from auricle.pipeline.recordings import CutRule, Recording, transcribe_recording
+from auricle.pipeline.recordings import AtATime, CutRule, Recording, transcribe_recording
 from auricle.pipeline.subtitles import srt, vtt
-from auricle.ports import SpeechToText
 
 _LONG_S = 30.0
 """More sound than this is long work: it has a progress bar, and figures at the end."""
@@ -65,13 +63,7 @@ async def transcribe_files(loaded: LoadedConfig, names: Sequence[str], wanted: W
     jobs = min(jobs, len(work.todo))
     dispatcher = dispatcher_of(loaded) if wanted.intent else None
     with work.shown():
-        try:
-            async with asyncio.TaskGroup() as group:
-                for number in range(jobs):
-                    job = _job(_sharing_cores(loaded, jobs), work, dispatcher)
-                    group.create_task(job, name=f"transcribe files {number}")
-        except BaseExceptionGroup as errors:
-            raise errors.exceptions[0] from None
+        await _beside([_job(_sharing_cores(loaded, jobs), work, dispatcher) for _ in range(jobs)])
     return 1 if work.failed else 0
 
 
@@ -211,21 +203,30 @@ class _Work:
 
 
 async def _job(loaded: LoadedConfig, work: _Work, dispatcher: Dispatcher | None) -> None:
-    """Take one file after the other until none is left."""
+    """One engine: it is given as many files at a time as it takes chunks, and as many chunks in all."""
     specs = make_host(loaded, state_dir(os.environ), no_broker).engines()
-    vad = make_vad(specs, VAD, loaded.config.engines)
+    async with running_engines(loaded, kinds=(STT,)) as fleet:
+        stt = AtATime(fleet.stt, fleet.stt_batch)
+        work.begin()
+        beside = min(fleet.stt_batch(), len(work.todo))
+        vads = [make_vad(specs, VAD, loaded.config.engines) for _ in range(beside)]
+        await _beside([_files(loaded, work, stt, vad, dispatcher) for vad in vads])
+
+
+async def _files(
+    loaded: LoadedConfig, work: _Work, stt: AtATime, vad: VadEngine, dispatcher: Dispatcher | None
+) -> None:
+    """Take one file after the other until none is left."""
     vad.load()
     try:
-        async with running_engines(loaded, kinds=(STT,)) as fleet:
-            work.begin()
-            while (file := work.next()) is not None:
-                work.name(file)
-                try:
-                    await _one(file, loaded, work, fleet.stt, fleet, vad, dispatcher)
-                except AudioFileError as error:
-                    work.fail(error.message)
-                except EngineError as error:
-                    work.fail(f"{file.path}: {error.message}")
+        while (file := work.next()) is not None:
+            work.name(file)
+            try:
+                await _one(file, loaded, work, stt, vad, dispatcher)
+            except AudioFileError as error:
+                work.fail(error.message)
+            except EngineError as error:
+                work.fail(f"{file.path}: {error.message}")
     finally:
         vad.close()
 
@@ -234,8 +235,7 @@ async def _one(
     file: Input,
     loaded: LoadedConfig,
     work: _Work,
-    stt: SpeechToText,
-    fleet: Fleet,
+    stt: AtATime,
     vad: VadEngine,
     dispatcher: Dispatcher | None,
 ) -> None:
@@ -247,7 +247,7 @@ async def _one(
         vad,
         language=work.wanted.language or (configured if isinstance(configured, str) and configured != "auto" else None),
         rule=CutRule(speech_threshold=loaded.config.listen.speech_threshold),
-        batch=fleet.stt_batch,
+        batch=lambda: max(1, stt.most() // len(work.todo)),
         on_progress=work.advance,
     )
     facts: Facts = {
@@ -276,6 +276,16 @@ async def _one(
             "score": intent.score if intent else None,
         }
     work.finish(file, facts, recording)
+
+
+async def _beside(works: Sequence[Coroutine[object, object, None]]) -> None:
+    """All at a time. The first error ends the others, and is raised as itself."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for number, work in enumerate(works):
+                group.create_task(work, name=f"transcribe files {number}")
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
 
 
 def _sharing_cores(loaded: LoadedConfig, jobs: int) -> LoadedConfig:

@@ -6,7 +6,7 @@ Holds one chunk at a time, or as many as the engine takes, however long the reco
 import asyncio
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing, closing
 from dataclasses import dataclass
 
@@ -113,6 +113,33 @@ class Recording:
             for other in segment.alternatives
         )
         return Transcript(self.text, self.language, self.confidence, alternatives=tuple(others))
+
+
+class AtATime:
+    """Speech to text of which no more is asked at a time than it takes; the others wait for their turn."""
+
+    def __init__(self, stt: SpeechToText, most: Callable[[], int]) -> None:
+        """most: requests at a time; may change, since another engine may take over."""
+        self.most = most
+        self._stt = stt
+        self._asked = 0
+        self._answered = asyncio.Event()
+
+    async def transcribe(
+        self, frames: AsyncIterator[AudioFrame], language: str | None
+    ) -> AsyncGenerator[Transcript, None]:
+        """As that does."""
+        while self._asked >= max(1, self.most()):
+            self._answered.clear()
+            await self._answered.wait()
+        self._asked += 1
+        try:
+            async with aclosing(self._stt.transcribe(frames, language)) as found:
+                async for transcript in found:
+                    yield transcript
+        finally:
+            self._asked -= 1
+            self._answered.set()
 
 
 async def transcribe_recording(
