@@ -233,9 +233,11 @@ async def test_a_request_that_is_wrong_goes_to_no_other_engine(parts: EnginePart
     assert ladder.spare.state is WorkerState.STOPPED
 
 
-@pytest.mark.parametrize("fault", [NO_ROOM, ASSERTED, NO_GPU])
-async def test_an_utterance_is_heard_by_the_next_engine_once(parts: EngineParts, fault: str) -> None:
-    best = parts.worker("stt", name="best", on_request="raise", fault=fault, partials=True)
+@pytest.mark.parametrize(
+    ("deed", "fault"), [("raise", NO_ROOM), ("raise", ASSERTED), ("raise", NO_GPU), ("raise", ""), ("exit", "")]
+)
+async def test_an_utterance_is_heard_by_the_next_engine_once(parts: EngineParts, deed: str, fault: str) -> None:
+    best = parts.worker("stt", name="best", on_request=deed, fault=fault, partials=True)
     spare = parts.worker("stt", name="spare")
     stt = FallbackStt([WyomingStt(best, timeout_s=20), WyomingStt(spare, timeout_s=20)], on_change=parts.note)
     heard = [found async for found in stt.transcribe(speech(), None) if found.final]

@@ -31,6 +31,7 @@ FAULTS = {
     "engine_wrecked": {"on_request": "raise", "fault": "CUDA error: an illegal memory access was encountered"},
     "device_lost": {"on_request": "raise", "fault": "CUDA error: no CUDA-capable device is detected"},
     "engine_died": {"on_request": "exit"},
+    "engine_timeout": {"on_request": "hang"},
     "engine_unavailable": {"device": "auto", "self_test_rtf": 9.0},
     "engine_failed": {"on_request": "raise"},
 }
@@ -88,7 +89,12 @@ async def test_every_fault_ends_in_the_whole_text_by_the_next_engine_once(
     for code, script in FAULTS.items():
         parts.errors.clear()
         best = parts.worker("tts", name=code, replaceable=True, pieces=1, **script)
-        tts = FallbackTts([WyomingTts(best, timeout_s=60), WyomingTts(piper, timeout_s=60)], on_change=parts.note)
+        patience_s = 60.0
+        if code == "engine_timeout":
+            await best.start()
+            patience_s = 2.0
+        tiers = [WyomingTts(best, timeout_s=patience_s), WyomingTts(piper, timeout_s=60)]
+        tts = FallbackTts(tiers, on_change=parts.note)
         heard = await _said(tts)
         assert np.array_equal(heard, alone), code
         assert code in {error.code for error in parts.errors}

@@ -14,7 +14,16 @@ from auricle.api import PluginConfig, VadEngine
 from auricle.model.audio import AudioFrame
 from auricle.model.errors import AudioFileError, EngineDied, EngineError
 from auricle.model.intent import Transcript
-from auricle.pipeline.recordings import Chunk, CutRule, Cutter, Recording, Segment, chunks, transcribe_recording
+from auricle.pipeline.recordings import (
+    AtATime,
+    Chunk,
+    CutRule,
+    Cutter,
+    Recording,
+    Segment,
+    chunks,
+    transcribe_recording,
+)
 
 Samples = npt.NDArray[np.int16]
 RATE = 16_000
@@ -222,12 +231,13 @@ def test_a_command_cut_in_two_may_be_something_else_in_each_part() -> None:
 class Crowd:
     """Speech to text that first answers when it has so many in hand, the last of them first."""
 
-    def __init__(self, patience: int, fails_at: int = 0) -> None:
+    def __init__(self, patience: int, fails_at: int = 0, dies_at: tuple[int, ...] = ()) -> None:
         self.most = 0
         self.asked = 0
         self.left: list[int] = []
         self._patience = patience
         self._fails_at = fails_at
+        self._dies_at = dies_at
         self._in_hand = 0
         self._full = asyncio.Event()
 
@@ -245,6 +255,8 @@ class Crowd:
             await self._full.wait()
             for _ in range(2 * (self._patience - number)):
                 await asyncio.sleep(0)
+            if number in self._dies_at:
+                raise EngineDied("it was killed")
             if number == self._fails_at:
                 raise EngineError("it did not work")
             yield Transcript(f"at {frame.first_sample / RATE:.0f} s.")
@@ -262,6 +274,28 @@ async def test_so_many_chunks_are_asked_for_at_a_time_and_stay_in_order(tmp_path
     assert found.text.split(" s.") == ["at 0", *(f" at {10 * number}" for number in range(1, 7)), ""]
     assert crowd.most == batch
     assert crowd.asked == 7
+
+
+async def test_chunks_that_an_engine_died_over_together_are_each_heard_once(tmp_path: Path) -> None:
+    path = tmp_path / "long.wav"
+    soundfile.write(path, sound(*[("speech", 2), ("silence", 8)] * 7), RATE)
+    crowd = Crowd(3, dies_at=(1, 2, 3))
+    found = await transcribe_recording(str(path), crowd, LoudnessVad(), batch=lambda: 3)
+    assert found.text.split(" s.") == ["at 0", *(f" at {10 * number}" for number in range(1, 7)), ""]
+    assert crowd.asked == 10
+
+
+@pytest.mark.parametrize("most", [1, 2])
+async def test_no_more_is_asked_at_a_time_than_the_engine_takes(tmp_path: Path, most: int) -> None:
+    crowd = Crowd(most)
+    stt = AtATime(crowd, lambda: most)
+    files = []
+    for number in range(5):
+        files.append(str(tmp_path / f"{number}.wav"))
+        soundfile.write(files[-1], sound(("silence", number), ("speech", 2)), RATE)
+    found = await asyncio.gather(*(transcribe_recording(file, stt, LoudnessVad(), batch=lambda: 2) for file in files))
+    assert [recording.text for recording in found] == [f"at {number} s." for number in range(5)]
+    assert crowd.most == most
 
 
 async def test_an_error_ends_what_else_was_asked_for(tmp_path: Path) -> None:
