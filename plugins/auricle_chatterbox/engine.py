@@ -175,7 +175,7 @@ class ChatterboxEngine(TtsEngine):
     def _streamed(
         self, seam: Seam, text: str, voice: Conditionals, language: str, parameters: Parameters
     ) -> Iterator[FloatArray]:
-        """Raises EngineError over any fault before the first sound; then where the rest is missing, or no speech."""
+        """Raises EngineError over any fault before the first sound; later where the rest is no speech."""
         renders = self._loaded().stream(
             text,
             voice,
@@ -195,8 +195,6 @@ class ChatterboxEngine(TtsEngine):
                     raise EngineError(f"Chatterbox made speech that could not be used: {fault.text}")
                 if len(samples := seam.next(render.samples, last=render.last)):
                     yield samples
-                if fault is not None and fault.unsaid:
-                    raise EngineError(f"Chatterbox broke off: {fault.text}")
                 if fault is not None:
                     _log.warning("%d characters are spoken as they were made, though %s", len(text), fault.text)
 

@@ -33,8 +33,6 @@ class Fault:
     """Nothing that could be played; other faults are still better than silence."""
     hangs: bool = False
     """There is nothing but noise from somewhere on."""
-    unsaid: bool = False
-    """It cannot have been the whole text."""
 
 
 def most_codes(characters: int) -> int:
@@ -51,7 +49,7 @@ def judge(samples: FloatArray, codes: Sequence[int], characters: int) -> Fault |
     if len(codes) >= most_codes(characters):
         return Fault(f"{len(codes) / CODES_PER_S:.1f} s are too long for {characters} characters", False)
     if (spoken_s := len(samples) / RATE_HZ) < _QUICKEST_S * characters:
-        return Fault(f"{spoken_s:.1f} s are too short for {characters} characters", False, unsaid=True)
+        return Fault(f"{spoken_s:.1f} s are too short for {characters} characters", False)
     return None
 
 
