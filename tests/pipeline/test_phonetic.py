@@ -267,7 +267,7 @@ def test_any_templates_make_a_graph_or_are_refused_by_name(templates: list[str])
     grammar = Grammar("en", {"p": own}, lambda plugin, text: faults.append(text))
     graph = Graph(grammar.templates(), tuple, lambda template, why: faults.append(f"{template.intent}: {why}"))
     assert all("x" in fault for fault in faults)
-    for path in Walk(graph, [*"turn on the light"], limit=9.0).paths(1.0):
+    for path in Walk(graph, ["turn on the light"], [99.0]).paths(1.0, 98.0):
         assert words(" ".join(path.words))
         assert 0 <= path.template < len(graph.templates)
         assert path.cost >= 0

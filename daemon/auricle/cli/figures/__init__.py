@@ -23,6 +23,7 @@ TOPICS = {
     "own-voice": "own_speech",
     "whispers": "whispers",
     "intents": "intents",
+    "understanding": "understanding",
     "mqtt": "mqtt",
     "pool": "pool",
 }

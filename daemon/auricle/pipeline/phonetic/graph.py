@@ -157,15 +157,13 @@ class Graph:
         for first, end in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True):
             middle = first + int((self.phone[first:end] >= 0).sum())
             sources = [self.ways[node][:, 0] for node in range(middle, end)]
-            counts = list(map(len, sources))
             yield Rank(
                 first,
                 middle,
                 end,
                 self.before[first:middle],
                 np.concatenate(sources) if sources else np.empty(0, dtype=np.int32),
-                np.cumsum([0, *counts])[:-1].astype(np.int32),
-                np.repeat(np.arange(middle, end, dtype=np.int32), counts),
+                np.repeat(np.arange(middle, end, dtype=np.int32), list(map(len, sources))),
             )
 
 
@@ -179,9 +177,7 @@ class Rank:
     before: IntArray
     """The node before each phoneme."""
     sources: IntArray
-    """The ways into these, one junction's after the other's."""
-    starts: IntArray
-    """Where in `sources` each one's begin."""
+    """The ways into the junctions, one junction's after the other's."""
     owners: IntArray
     """The junction that each of `sources` leads into."""
 

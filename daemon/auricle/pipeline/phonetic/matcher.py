@@ -3,7 +3,7 @@
 import math
 import re
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -16,14 +16,16 @@ from auricle.pipeline.phonetic.guards import objection, telling_distance
 from auricle.pipeline.phonetic.phonemes import Phonemes, PhonemesUnavailable
 from auricle.pipeline.phonetic.rule import SoundRule
 from auricle.pipeline.phonetic.walk import Path as Way
-from auricle.pipeline.phonetic.walk import Walk
+from auricle.pipeline.phonetic.walk import Walk, nearest
 
 LONGEST = 150
 """Phonemes of a transcript; a longer one is no command."""
 SHORTEST = 4
 """Phonemes; in fewer, one that is misheard is too much."""
 LOOKED_AT = 0.5
-"""Distance above which a sentence is not even told of."""
+"""Distance above which a sentence is not even told of; above what is worth a question it need not be the nearest."""
+SURE = 0.4
+"""Share of the threshold up to which sentences are looked for first: most are no farther, and that is quick."""
 DOUBTFUL = 0.06
 """A sentence this much farther than the threshold is worth a question."""
 TELLING = 0.92
@@ -109,7 +111,7 @@ class BySound:
         taken. Raises PhonemesUnavailable.
         """
         readings = _readings(texts, self.language)
-        hearings = [(self._hear(text, texts[0]), weight) for text, weight in readings.items()]
+        hearings = list(zip(self._hear(list(readings), texts[0]), readings.values(), strict=True))
         told = [hearing for hearing, _ in hearings if hearing.candidates]
         if not told:
             return hearings[-1][0] if hearings else Hearing(Verdict.NONE, "it sounds like no sentence")
@@ -126,8 +128,8 @@ class BySound:
         heard = self._heard(wording.spoken(text, self.language))
         if not heard or len(heard) > LONGEST or not self._graph.finals:
             return Standing.UNKNOWN
-        walk = Walk(self._graph, heard, limit=LOOKED_AT)
         most = self.rule.distance * len(heard)
+        walk = Walk(self._graph, [heard], [most])
         ends = [node for node, _ in self._graph.finals if walk.cost(node) <= most]
         least = min((walk.cost(node) for node in ends), default=math.inf)
         alive = walk.alive()
@@ -137,20 +139,38 @@ class BySound:
             return Standing.UNFINISHED
         return Standing.OPEN if walk.least(self._graph.onward) <= least + 1e-3 else Standing.WHOLE
 
-    def _hear(self, text: str, whole: str) -> Hearing:
-        heard_words = words(text)
-        sounds = self._phonemes.of(heard_words)
-        heard = [phone for sound in sounds for phone in sound]
+    def _hear(self, texts: Sequence[str], whole: str) -> list[Hearing]:
+        spoken = [words(text) for text in texts]
+        sounds = [self._phonemes.of(heard) for heard in spoken]
+        phones = [[phone for sound in own for phone in sound] for own in sounds]
+        known = [
+            index for index, heard in enumerate(phones) if self._graph.finals and SHORTEST <= len(heard) <= LONGEST
+        ]
+        limits = [SURE * self.rule.distance, self.rule.distance + DOUBTFUL]
+        heard = [phones[index] for index in known]
+        ways = nearest(self._graph, heard, limits=limits, roughly=LOOKED_AT, within=_WITHIN)
+        found = dict(zip(known, ways, strict=True))
+        return [
+            self._best(found[index], whole, spoken[index], sounds[index])
+            if index in found
+            else self._unfit(phones[index])
+            for index in range(len(texts))
+        ]
+
+    def _unfit(self, heard: Sequence[str]) -> Hearing:
         if len(heard) < SHORTEST:
             return Hearing(Verdict.NONE, "it is too short to be known by its sound")
         if len(heard) > LONGEST:
             return Hearing(Verdict.NONE, "it is too long for a command")
-        if not self._graph.finals:
-            return Hearing(Verdict.NONE, "there are no sentences without free slots")
-        walk = Walk(self._graph, heard, limit=LOOKED_AT)
+        return Hearing(Verdict.NONE, "there are no sentences without free slots")
+
+    def _best(
+        self, found: Iterable[Way], whole: str, heard: Sequence[str], sounds: Sequence[tuple[str, ...]]
+    ) -> Hearing:
+        count = sum(map(len, sounds))
         ways: list[tuple[Candidate, Way]] = []
-        for way in walk.paths(_WITHIN * len(heard)):
-            candidate = self._candidate(way, whole, len(heard))
+        for way in found:
+            candidate = self._candidate(way, whole, count)
             if not any(candidate.intent.meaning == known.intent.meaning for known, _ in ways):
                 ways.append((candidate, way))
                 if len(ways) == MOST_CANDIDATES:
@@ -158,7 +178,7 @@ class BySound:
         if not ways:
             return Hearing(Verdict.NONE, "it sounds like no sentence")
         candidates = tuple(candidate for candidate, _ in ways)
-        return Hearing(*self._judged(candidates, ways[0][1], heard_words, sounds), candidates, len(heard))
+        return Hearing(*self._judged(candidates, ways[0][1], heard, sounds), candidates, count)
 
     def _judged(
         self, candidates: Sequence[Candidate], way: Way, heard: Sequence[str], sounds: Sequence[tuple[str, ...]]

@@ -1,9 +1,11 @@
 """One walk through a graph of phonemes: how well the best of its sentences fit what was heard.
 
 Viterbi alignment with edit costs, in step with the graph instead of with time: a row holds, for a node, the cost of
-having said all up to it while the first i phonemes were heard, for every i. Rows of one rank are computed together.
-Beam and histogram pruning after Ney and Ortmanns, "Progress in dynamic programming search for LVCSR" (2000); the best
-few sentences by A* search back through the rows, which are its exact heuristic (Soong and Huang 1991).
+having said all up to it while so much of a text was heard. Rows of one rank are computed together, position by
+position, each position a vector over the nodes; only the stretch of positions that any of them has a use for.
+What is costlier than the bound is no part of a sentence that is wanted; beyond that, beam and histogram pruning after
+Ney and Ortmanns, "Progress in dynamic programming search for LVCSR" (2000). The best few sentences by A* search back
+through the rows, which are its exact heuristic (Soong and Huang 1991).
 """
 
 import heapq
@@ -16,18 +18,28 @@ import numpy.typing as npt
 
 from auricle.pipeline.phonetic.alphabet import DELETION, INSERTION, substitution
 from auricle.pipeline.phonetic.graph import Graph
+from auricle.pipeline.phonetic.heard import Heard, Stretch
 from auricle.pipeline.phonetic.numbers import whole
 
 BEAM = 5.0
 """Cost above the best so far at which a way is given up."""
 MOST_ROWS = 2_500
 """Nodes of one rank that are followed."""
-FEW_CELLS = 1_000_000
-"""Nodes times positions up to which all rows are computed."""
+FEW_ROWS = 600
+"""The same where a sentence is only told of."""
 MOST_STEPS = 4_000
 """Steps of the search for the best few sentences."""
+THIN = 1_000
+"""Nodes of a rank, on average, below which it takes as long to follow few of them as all."""
+_ROUNDING = 1e-3
+_WORTH_NARROWING = 20_000
+"""Nodes times positions from which it is looked at which of them matter."""
 
 FloatArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.intp]
+Rows = npt.NDArray[np.int32]
+
+_DELETION = np.float32(DELETION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,47 +56,153 @@ class Path:
 
 
 class Walk:
-    """The rows of one transcript."""
+    """The rows of some texts."""
 
-    def __init__(self, graph: Graph, heard: Sequence[str], *, limit: float) -> None:
-        """limit: cost of a phoneme heard, on average, above which no sentence is wanted."""
+    def __init__(
+        self, graph: Graph, texts: Sequence[Sequence[str]], most: Sequence[float], most_rows: int = MOST_ROWS
+    ) -> None:
+        """texts: phonemes heard. most: for each, the cost above which no sentence is wanted.
+
+        most_rows: nodes of one rank that are followed.
+        """
         self._graph = graph
-        self._heard = heard
-        count = len(heard)
-        self._limit = limit * max(1, count)
-        self._ramp = (np.arange(count + 1) * INSERTION).astype(np.float32)
-        columns = {phone: [substitution(said, phone) for said in graph.phones] for phone in set(heard)}
-        self._costs = np.array([columns[phone] for phone in heard], dtype=np.float32).reshape(count, -1).T.copy()
-        self._best = self._ramp.copy()
-        if len(graph) * (count + 1) <= FEW_CELLS:
-            self._all()
-        else:
-            self._some()
+        self._most_rows = most_rows
+        self._heard = heard = Heard(texts)
+        self._spent = (heard.depth * np.float32(INSERTION)).astype(np.float32)
+        """Position to its cost if nothing was said."""
+        columns = {phone: [substitution(said, phone) for said in graph.phones] for phone in set(heard.phones[1:])}
+        columns[""] = [np.inf] * len(graph.phones)
+        self._misheard = np.array([columns[phone] for phone in heard.phones], dtype=np.float32)
+        """Position by phoneme of the graph."""
+        self._steps = np.ascontiguousarray((self._misheard - np.float32(INSERTION)).T)
+        """Phoneme of the graph by position, less what passing over the position costs."""
+        self._most = heard.spread(most) + np.float32(_ROUNDING) - self._spent
+        self._best = np.zeros(len(heard), dtype=np.float32)
+        self._row_of = np.zeros(len(graph), dtype=np.int32)
+        """Node to its row; 0 where it was given up."""
+        self._rows: FloatArray = np.empty((1024, len(heard)), dtype=np.float32)
+        """Row by position, from 1: cost, less what it is if nothing was said, so that insertions cost nothing."""
+        self._used = 1
+        self._lowest: Rows = np.empty(len(self._rows), dtype=np.int32)
+        """Row to the fewest phonemes heard at which it is not infinite."""
+        self._beyond: Rows = np.empty(len(self._rows), dtype=np.int32)
+        """Row to the most, and one."""
+        self._follow()
 
-    def cost(self, node: int) -> float:
-        """Of having heard all at this node; infinite where it was given up."""
+    def cost(self, node: int, text: int = 0) -> float:
+        """Of having heard all of a text at this node; infinite where it was given up."""
         row = self._row_of[node]
-        return float(self._rows[row, -1]) if row >= 0 else float("inf")
+        return self._cost(row, self._heard.ends[text]) if row else float("inf")
 
-    def least(self, nodes: npt.NDArray[np.int32]) -> float:
+    def least(self, nodes: npt.NDArray[np.int32], text: int = 0) -> float:
         """The least of these nodes' costs."""
-        rows = self._row_of[nodes]
-        rows = rows[rows >= 0]
-        return float(self._rows[rows, -1].min()) if len(rows) else float("inf")
+        rows, end = self._row_of[nodes], self._heard.ends[text]
+        rows = rows[rows > 0]
+        return float(self._rows[rows, end].min() + self._spent[end]) if len(rows) else float("inf")
 
-    def alive(self) -> float:
+    def alive(self, text: int = 0) -> float:
         """The least cost of having heard all somewhere in the graph, be it the end of a sentence or not."""
-        return float(self._rows[: self._used, -1].min())
+        end = self._heard.ends[text]
+        return float(self._rows[1 : self._used, end].min() + self._spent[end])
 
-    def paths(self, within: float) -> Iterator[Path]:
-        """Yield the sentences up to `within` costlier than the best, best first; one meaning may come repeatedly."""
-        graph, rows, row_of = self._graph, self._rows, self._row_of
-        ends = [(self.cost(node), node, template) for node, template in graph.finals]
-        ends = [end for end in ends if end[0] <= self._limit]
+    def _cost(self, row: int, position: int) -> float:
+        return float(self._rows[row, position] + self._spent[position])
+
+    def _follow(self) -> None:
+        everything = self._heard.stretch(0, self._heard.longest + 1)
+        self._keep(np.zeros(1, dtype=np.intp), np.zeros((len(self._heard), 1), dtype=np.float32), everything)
+        for rank in self._graph.ranks:
+            rows = self._row_of.take(rank.before)
+            said = rows.nonzero()[0]
+            rows, nodes = rows.take(said), said + rank.first
+            if len(rank.sources):
+                into = self._row_of.take(rank.sources)
+                met = into.nonzero()[0]
+                if len(met):
+                    self._meet(nodes, rows, rank.owners.take(met), into.take(met))
+                    continue
+            if len(nodes):
+                on = self._stretch(rows)
+                costs = np.empty((on.end - on.first, len(nodes)), dtype=np.float32)
+                self._say(nodes, rows, on, costs)
+                self._keep(nodes, costs, on)
+
+    def _meet(self, nodes: IntArray, rows: Rows, owners: Rows, into: Rows) -> None:
+        """The same where ways meet in junctions besides. owners: the junction that each way is `into`."""
+        begins = np.empty(len(owners), dtype=bool)
+        begins[0] = True
+        np.not_equal(owners[1:], owners[:-1], out=begins[1:])
+        firsts = begins.nonzero()[0]
+        best = np.minimum.reduceat(self._rows.take(into, axis=0), firsts, axis=0)
+        on = self._stretch(np.concatenate((rows, into)))
+        costs = np.empty((on.end - on.first, len(nodes) + len(firsts)), dtype=np.float32)
+        if len(nodes):
+            self._say(nodes, rows, on, costs[:, : len(nodes)])
+        costs[:, len(nodes) :] = best[:, on.first : on.end].T
+        self._keep(np.concatenate((nodes, owners.take(firsts))), costs, on)
+
+    def _stretch(self, rows: Rows) -> Stretch:
+        """Of what was heard, that part at which any of these rows is not infinite."""
+        if len(rows) * len(self._heard) < _WORTH_NARROWING:
+            return self._heard.stretch(0, self._heard.longest + 1)
+        return self._heard.stretch(int(self._lowest.take(rows).min()), int(self._beyond.take(rows).max()))
+
+    def _say(self, nodes: IntArray, rows: Rows, on: Stretch, costs: FloatArray) -> None:
+        """Fill in the costs of having said one phoneme more, from the rows of what was said before it."""
+        before = np.ascontiguousarray(self._rows.take(rows, axis=0)[:, on.first : on.last].T)
+        np.add(before, _DELETION, out=costs[: len(before)])
+        costs[len(before) :] = np.inf
+        if on.end > on.second:
+            misheard = self._steps.take(self._graph.phone.take(nodes), axis=0)[:, on.second : on.end].T
+            later = costs[on.second - on.first :]
+            np.minimum(later, before[on.before] + misheard, out=later)
+        for jump in on.jumps:  # any number of insertions
+            np.minimum(costs, costs[jump], out=costs)
+
+    def _keep(self, nodes: IntArray, costs: FloatArray, on: Stretch) -> None:
+        """Keep the rows of those of these nodes that the bound, the beam and the number of them leave."""
+        best = self._best[on.first : on.end]
+        least = np.minimum.reduce(costs, axis=1)
+        np.minimum(best, least, out=best)
+        most = np.minimum(self._most[on.first : on.end], best + np.float32(BEAM))
+        wanted = (least <= most).nonzero()[0]
+        if not len(wanted):
+            return
+        begin, stop = int(wanted[0]), int(wanted[-1]) + 1
+        costs = costs[begin:stop]
+        kept = (np.minimum.reduce(costs - most[begin:stop, None], axis=0) <= 0).nonzero()[0]
+        if len(kept) > self._most_rows:
+            over = np.minimum.reduce(costs - best[begin:stop, None], axis=0).take(kept)
+            kept = kept[over <= np.partition(over, self._most_rows)[self._most_rows]]
+        first, need = self._used, self._used + len(kept)
+        self._make_room(need)
+        rows = self._rows[first:need]
+        rows.fill(np.inf)
+        rows[:, on.first + begin : on.first + stop] = np.ascontiguousarray(costs.T).take(kept, axis=0)
+        self._lowest[first:need] = self._heard.depth[on.first + begin]
+        self._beyond[first:need] = self._heard.depth[on.first + stop - 1] + 1
+        self._row_of[nodes.take(kept)] = np.arange(first, need)
+        self._used = need
+
+    def _make_room(self, need: int) -> None:
+        more = max(need, 2 * len(self._rows)) - len(self._rows)
+        if need > len(self._rows):
+            self._rows = np.concatenate((self._rows, np.empty((more, len(self._heard)), dtype=np.float32)))
+            self._lowest = np.concatenate((self._lowest, np.empty(more, dtype=np.int32)))
+            self._beyond = np.concatenate((self._beyond, np.empty(more, dtype=np.int32)))
+
+    def paths(self, within: float, limit: float, text: int = 0) -> Iterator[Path]:
+        """Yield what a text may stand for, best first; one meaning may come repeatedly.
+
+        within: how much costlier than the best. limit: no sentence's cost is above this.
+        """
+        graph, rows, row_of, before = self._graph, self._rows, self._row_of, self._heard.befores
+        ends = [(self.cost(node, text), node, template) for node, template in graph.finals]
+        ends = [end for end in ends if end[0] <= limit]
         if not ends:
             return
         most = min(ends)[0] + within
-        last = len(self._heard)
+        last = self._heard.ends[text]
         # f, order of arrival, g, node, position, template, marks, words, each with g where it ends
         queue: list[tuple[float, int, float, int, int, int, tuple[int, ...], tuple[tuple[str, float], ...]]] = []
         arrived = 0
@@ -103,30 +221,30 @@ class Walk:
             if node == 0:
                 if said:
                     ends_at = [cost, *(after for _, after in said)]
-                    own = tuple(before - after for before, after in pairwise(ends_at))
+                    own = tuple(more - less for more, less in pairwise(ends_at))
                     yield Path(cost, template, marks, *whole([word for word, _ in said], own))
                 continue
             steps: list[tuple[float, int, int, tuple[int, ...]]] = []
             phone = graph.phone[node]
             boundary = phone < 0 or node in graph.begins
             if phone >= 0:
-                before = int(graph.before[node])
-                steps.append((DELETION, before, at, marks))
+                parent = int(graph.before[node])
+                steps.append((DELETION, parent, at, marks))
                 if at > 0:
-                    steps.append((float(self._costs[phone, at - 1]), before, at - 1, marks))
-                    steps.append((INSERTION, node, at - 1, marks))
+                    steps.append((float(self._misheard[at, phone]), parent, before[at], marks))
+                    steps.append((INSERTION, node, before[at], marks))
             else:
                 ways = graph.ways[node]
                 source_rows = row_of[ways[:, 0]]
-                ways = ways[source_rows >= 0]
-                near = spent + rows[source_rows[source_rows >= 0], at] <= most
+                ways = ways[source_rows > 0]
+                near = rows[source_rows[source_rows > 0], at] <= most - spent - self._spent[at]
                 for source, mark in ways[near].tolist():
                     steps.append((0.0, source, at, marks if mark < 0 else (mark, *marks)))
             for step, source, position, now in steps:
                 row = row_of[source]
-                if row < 0:
+                if not row:
                     continue
-                total = spent + step + float(rows[row, position])
+                total = spent + step + self._cost(row, position)
                 if total <= most + 1e-4:
                     known = (*self._word(source, spent + step), *said) if boundary and source != node else said
                     heapq.heappush(queue, (total, arrived, spent + step, source, position, template, now, known))
@@ -135,67 +253,28 @@ class Walk:
     def _word(self, node: int, spent: float) -> tuple[tuple[str, float], ...]:
         return ((self._graph.texts[node], spent),) if node in self._graph.texts else ()
 
-    def _all(self) -> None:
-        """Compute every row: for small graphs quicker than to choose."""
-        graph, ramp, count = self._graph, self._ramp, len(self._heard)
-        self._row_of = np.arange(len(graph), dtype=np.int32)
-        self._rows = rows = np.empty((len(graph), count + 1), dtype=np.float32)
-        self._used = len(graph)
-        rows[0] = ramp
-        costs = self._costs[graph.phone] if len(graph.phones) else self._costs
-        for rank in graph.ranks:
-            if rank.middle > rank.first:
-                self._spell(rows[rank.before], costs[rank.first : rank.middle], rows[rank.first : rank.middle])
-            if rank.end > rank.middle:
-                np.minimum.reduceat(rows[rank.sources], rank.starts, axis=0, out=rows[rank.middle : rank.end])
 
-    def _some(self) -> None:
-        """Compute the rows that the beam leaves."""
-        graph = self._graph
-        self._row_of = np.full(len(graph), -1, dtype=np.int32)
-        self._rows = np.empty((1024, len(self._ramp)), dtype=np.float32)
-        self._rows[0] = self._ramp
-        self._used = 1
-        self._row_of[0] = 0
-        row_of = self._row_of
-        for rank in graph.ranks:
-            row = row_of[rank.before]
-            alive = (row >= 0).nonzero()[0]
-            if len(alive):
-                nodes = alive + rank.first
-                before = self._rows[row[alive]]
-                reached = np.empty_like(before)
-                self._spell(before, self._costs[graph.phone[nodes]], reached)
-                self._keep(nodes, reached)
-            row = row_of[rank.sources]
-            alive = (row >= 0).nonzero()[0]
-            if len(alive):
-                owner = rank.owners[alive]
-                begins = np.ones(len(owner), dtype=bool)
-                np.not_equal(owner[1:], owner[:-1], out=begins[1:])
-                firsts = begins.nonzero()[0]
-                self._keep(owner[firsts], np.minimum.reduceat(self._rows[row[alive]], firsts, axis=0))
+def nearest(
+    graph: Graph, texts: Sequence[Sequence[str]], *, limits: Sequence[float], roughly: float, within: float
+) -> list[Iterator[Path]]:
+    """What each of some texts may stand for, best first.
 
-    def _spell(self, before: FloatArray, costs: FloatArray, reached: FloatArray) -> None:
-        """Rows after one phoneme more, from the rows before it, into `reached`."""
-        np.add(before, np.float32(DELETION), out=reached)
-        np.minimum(reached[:, 1:], before[:, :-1] + costs, out=reached[:, 1:])
-        reached -= self._ramp  # a running minimum less the ramp is any number of insertions
-        np.minimum.accumulate(reached, axis=1, out=reached)
-        reached += self._ramp
-
-    def _keep(self, nodes: npt.NDArray[np.signedinteger], rows: FloatArray) -> None:
-        np.minimum(self._best, rows.min(axis=0), out=self._best)
-        above = (rows - self._best).min(axis=1)
-        kept = above <= BEAM
-        if np.count_nonzero(kept) > MOST_ROWS:
-            kept &= above <= np.partition(above, MOST_ROWS)[MOST_ROWS]
-        nodes, rows = nodes[kept], rows[kept]
-        need = self._used + len(rows)
-        if need > len(self._rows):
-            grown = np.empty((max(need, 2 * len(self._rows)), self._rows.shape[1]), dtype=np.float32)
-            grown[: self._used] = self._rows[: self._used]
-            self._rows = grown
-        self._rows[self._used : need] = rows
-        self._row_of[nodes] = np.arange(self._used, need)
-        self._used = need
+    limits: distances, ascending. Looked for is what is no farther than the first of them; only where there is nothing,
+    up to the next, which takes longer. roughly: up to here as much is looked at as takes no longer than that.
+    within: how much farther than the best others may be. All of a phoneme heard.
+    """
+    found: list[Iterator[Path]] = [iter(())] * len(texts)
+    left = list(range(len(texts)))
+    levels = [(limit, MOST_ROWS) for limit in limits] + [(roughly, FEW_ROWS)]
+    for limit, rows in levels if len(graph) >= THIN * len(graph.ranks) else [(roughly, MOST_ROWS)]:
+        counts = [len(texts[text]) for text in left]
+        walk = Walk(graph, [texts[text] for text in left], [(limit + within) * count for count in counts], rows)
+        finals = np.array([node for node, _ in graph.finals], dtype=np.int32)
+        near = [walk.least(finals, index) <= limit * count for index, count in enumerate(counts)]
+        for index, text in enumerate(left):
+            if near[index]:
+                found[text] = walk.paths(within * counts[index], roughly * counts[index], index)
+        left = [text for text, there in zip(left, near, strict=True) if not there]
+        if not left:
+            break
+    return found
