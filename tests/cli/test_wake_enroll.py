@@ -1,6 +1,9 @@
 """`auricle wake enroll`, `list`, `forget`: recordings in, a profile kept or every fault told, and `wake` goes by it."""
 
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +11,9 @@ import pytest
 import soundfile
 
 from auricle.cli.main import main
+from auricle.pipeline.profiles import load
 from support.enrolled import ENROLLED, smaller, write_all
+from support.pulse import PulseServer
 from support.recordings import Samples, silence
 
 pytestmark = pytest.mark.models
@@ -152,6 +157,29 @@ def test_recorded_from_the_configured_input_one_by_one(
     assert main(["wake", "enroll", "ann", "--config", config, "--record", "7"]) == 1
     assert "the sound ended after 6 of 7 times alexa" in capsys.readouterr().err
     assert not profile(tmp_path, "ann").exists()
+
+
+@pytest.mark.sound
+def test_recorded_from_a_microphone_each_time_it_is_asked_for(
+    joe: list[Samples], tmp_path: Path, pulse: PulseServer
+) -> None:
+    """Somebody who speaks when told to, into the microphone of a real PulseAudio."""
+    files = write_all(tmp_path / "joe", joe[:3])
+    (tmp_path / "config.toml").write_text('[wake]\nwords = [{model = "alexa"}]\n[audio.input]\ndevice = "pulse"\n')
+    command = [sys.executable, "-m", "auricle", "--config", str(tmp_path / "config.toml"), "wake", "enroll", "joe"]
+    env = {**pulse.env, "XDG_STATE_HOME": str(tmp_path / "state")}
+    with subprocess.Popen([*command, "--record", "3"], env=env, stderr=subprocess.PIPE, text=True) as enrolling:
+        try:
+            assert enrolling.stderr is not None
+            for number, file in enumerate(files, 1):
+                assert enrolling.stderr.readline().startswith(f"{number} of 3: say “alexa”")
+                time.sleep(1.5)  # the microphone has just been opened, or the word before just said
+                pulse.say(Path(file))
+                assert enrolling.stderr.readline().startswith("  heard (")
+            assert enrolling.wait(30) == 0
+        finally:
+            enrolling.kill()
+    assert load(profile(tmp_path)).recordings == 3
 
 
 def test_the_word_that_does_not_come_is_not_waited_for_longer_than_half_a_minute(

@@ -62,7 +62,10 @@ class _Microphone:
             if (frame := self._capture.take(_TAKE_S)) is not None:
                 quiet_s = 0.0
                 if frame.end_sample - self.last_sample > _PATIENCE_S * INBOUND_RATE_HZ:
-                    raise EnrolmentError(f"{self._word} was not heard for {_PATIENCE_S:g} s")
+                    raise EnrolmentError(
+                        f"{self._word} was not heard for {_PATIENCE_S:g} s; come nearer, or see what `auricle doctor` "
+                        "says of the microphone"
+                    )
                 yield frame
                 continue
             quiet_s += _TAKE_S
