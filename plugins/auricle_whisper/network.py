@@ -136,6 +136,18 @@ class Network:
         tokens = [int(token) for token in found.sequences[0, len(prompt) :] if int(token) != self._end]
         return Said(tokens, float(found.sequences_scores[0]))
 
+    def likelihoods(self, encoded: torch.Tensor, prompt: Sequence[int], texts: Sequence[Sequence[int]]) -> list[float]:
+        """Log probability of each text's tokens, all together, after the whole prompt; among tokens that are text."""
+        found = []
+        with torch.inference_mode():
+            state = Decoding(self.model, encoded)
+            for tokens in texts:
+                state.rewind()
+                scores = state.each([*prompt, *tokens])[len(prompt) - 1 : -1, : self._end]
+                places = torch.tensor(tokens, device=scores.device)[:, None]
+                found.append(float(scores.log_softmax(-1).gather(1, places).sum()))
+        return found
+
     @contextmanager
     def _context(self, positions: int) -> Iterator[None]:
         """transformers takes the whole context alone: give the encoder fewer positions for this while."""

@@ -2,11 +2,12 @@
 
 import math
 import time
+import uuid
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from auricle.api import INBOUND_RATE_HZ, AudioFrame, EngineError, SttEngine, Transcript
+from auricle.api import INBOUND_RATE_HZ, AudioFrame, BadRequest, EngineError, SttEngine, Transcript
 from auricle_whisper_core.agreement import Agreement
 from auricle_whisper_core.decoding import FULL_CONTEXT, context_of, loud_enough
 from auricle_whisper_core.judge import Decoded, Verdict, hopeless, judge
@@ -24,10 +25,14 @@ _PARTIAL_COST = 2.0
 class WhisperEngine(SttEngine):
     """Transcribes whatever `decode` can decode. One request at a time."""
 
+    judges = True
+
     def __init__(self, *, short_context: bool, languages: Sequence[str], partials: bool = False) -> None:
         self._short_context = short_context
         self._languages = tuple(languages)
         self._partials = partials
+        self._utterance = ""
+        """Whose sound `weigh` knows; empty is nobody's."""
 
     @property
     @abstractmethod
@@ -46,14 +51,31 @@ class WhisperEngine(SttEngine):
         Returns the result and the language spoken. Raises EngineError.
         """
 
+    @abstractmethod
+    def weigh(self, texts: Sequence[str]) -> Sequence[float] | None:
+        """Log probability of each text, all its tokens together, given the sound that was decoded last.
+
+        Without the end: what Whisper ends a sentence with has to be among the tokens. None where the sound is not kept.
+        """
+
+    def likelihoods(self, utterance: str, texts: Sequence[str]) -> Sequence[float]:
+        found = self.weigh(texts) if utterance and utterance == self._utterance else None
+        if found is None:
+            raise BadRequest(f"the sound of utterance {utterance!r:.40} is not kept any more", field="utterance")
+        if not all(map(math.isfinite, found)):
+            raise EngineError("Whisper computed no number for one of the texts")
+        return found
+
     def transcribe(self, frames: Iterator[AudioFrame], language: str | None) -> Iterator[Transcript]:
         """Windows of a long recording are decoded as they fill up, each a partial; a command is one window."""
+        self._utterance = ""
         wanted = self._wanted_language(language)
         texts: list[str] = []
         logprobs: list[tuple[float, int]] = []
         alternatives: tuple[str, ...] = ()
         spoken = wanted
         told = 0
+        kept = False
         agreement = Agreement()
         due = PARTIAL_EVERY
         for window, whole in growing_windows(frames, self._partials):
@@ -70,16 +92,22 @@ class WhisperEngine(SttEngine):
             if len(texts) > told:
                 told = len(texts)
                 yield _joined(texts, logprobs, spoken, final=False)
+            if not loud_enough(window):
+                continue
             found = self._window(window, wanted)
+            kept = found is not None
             if found is not None:
                 decoded, spoken = found
                 alternatives = decoded.alternatives if not texts else ()
                 texts.append(decoded.text)
                 logprobs.append((decoded.logprob, decoded.tokens))
-        yield replace(_joined(texts, logprobs, spoken, final=True), alternatives=alternatives)
+        self._utterance = uuid.uuid4().hex if kept and len(texts) == 1 else ""
+        final = _joined(texts, logprobs, spoken, final=True)
+        yield replace(final, alternatives=alternatives, utterance=self._utterance)
 
     def transcribe_all(self, utterances: Sequence[tuple[Sequence[AudioFrame], str | None]]) -> Sequence[Transcript]:
         """Each as `transcribe` without partials and with the whole context, so that none depends on the others."""
+        self._utterance = ""
         wanted = [self._wanted_language(language) for _, language in utterances]
         asked = [
             (number, window)
@@ -90,10 +118,14 @@ class WhisperEngine(SttEngine):
         decoded: list[tuple[Decoded, str]] = []
         for at in range(0, len(asked), self.batch):
             decoded += self.decode_all([(window, wanted[number]) for number, window in asked[at : at + self.batch]])
-        return [
+        told = [
             _told([found for (owner, _), found in zip(asked, decoded, strict=True) if owner == number], language)
             for number, language in enumerate(wanted)
         ]
+        if len(told) == len(asked) == 1 and told[0].text:  # of several, none was decoded last
+            self._utterance = uuid.uuid4().hex
+            return [replace(told[0], utterance=self._utterance)]
+        return told
 
     def decode_all(self, windows: Sequence[tuple[FloatArray, str | None]]) -> list[tuple[Decoded, str]]:
         """As `decode` of each with the whole context, for at most `batch` of them, each with its language."""
@@ -106,9 +138,7 @@ class WhisperEngine(SttEngine):
         return self._languages[0] if self._languages else "en"
 
     def _window(self, samples: FloatArray, language: str | None) -> tuple[Decoded, str] | None:
-        """None when there are no words in it."""
-        if not loud_enough(samples):
-            return None
+        """None when there are no words in it. samples: loud enough."""
         context = self._context(samples)
         decoded, spoken = self.decode(samples, context, language)
         verdict = judge(decoded)

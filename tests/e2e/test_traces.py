@@ -67,8 +67,10 @@ def test_turns_are_kept_for_their_owner_and_replayed(tmp_path: Path, speak: Spea
 
     trace = told(auricle("trace", "show", listed[0]["turn"], "--json", folder=tmp_path))
     stages = [step["stage"] for step in trace["steps"]]
-    for stage in ("wake", "endpoint", "transcribe", "intent", "speech", "end"):
+    for stage in ("wake", "endpoint", "transcribe", "understand", "intent", "speech", "end"):
         assert stage in stages, stages
+    understood = next(step["decision"] for step in trace["steps"] if step["stage"] == "understand")
+    assert (understood["how"], understood["candidates"]) == ("words", [])
     assert [step["after_ms"] for step in trace["steps"]] == sorted(step["after_ms"] for step in trace["steps"])
     ended = next(step["decision"] for step in trace["steps"] if step["stage"] == "endpoint")
     with wave.open(str(kept[1])) as wav:

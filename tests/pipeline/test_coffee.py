@@ -57,6 +57,34 @@ def test_intent_stands_behind_the_text(recordings: Path, config: str, capsys: py
     assert intent == f"[orderDrink {json.dumps(slots)}]"
 
 
+def test_decoder_tells_what_the_words_have_lost(
+    recordings: Path, config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of "some soy milk" in a kitchen Whisper writes "some soy", which is nearer to "some sugar" by its sound."""
+    name = "3c7149d4-2c90-4933-a564-584d77d7a63f.flac"
+    noise, rate_hz = soundfile.read(recordings / "noise" / "kitchen.flac", dtype="float32")
+    noisy = mixed(soundfile.read(recordings / "commands" / name, dtype="float32")[0], noise, 6, name)
+    soundfile.write(tmp_path / "order.wav", noisy, rate_hz)
+    found = []
+    for judge_s in (0, 10):
+        Path(config).write_text(f'[site]\nid = "test"\n[intents]\njudge_s = {judge_s}\n')
+        assert main(["transcribe", "--config", config, "--intent", "--json", str(tmp_path / "order.wav")]) == 0
+        found.append(json.loads(capsys.readouterr().out))
+    alone, judged = found
+    assert (alone["text"], alone["explain"]["how"]) == (judged["text"], "sound")
+    assert "milkAmount" not in alone["slots"]
+    assert judged["slots"] == {
+        "size": "small",
+        "roast": "dark roast",
+        "coffeeDrink": "americano",
+        "milkAmount": "some soy milk",
+    }
+    first, *others = judged["explain"]["candidates"]
+    assert first["slots"] == judged["slots"]
+    assert all(first["likelihood"] > other["likelihood"] + 3 for other in others)
+    assert all(candidate["likelihood"] is None for candidate in alone["explain"]["candidates"])
+
+
 def test_order_is_confirmed_and_other_orders_are_not_the_machines(
     config: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

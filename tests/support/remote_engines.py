@@ -59,6 +59,9 @@ class SttOverTheWire(SttEngine):
 
         yield from self._loop.iterate(self._stt.transcribe(sent(), language))
 
+    def likelihoods(self, utterance: str, texts: Sequence[str]) -> Sequence[float]:
+        return self._loop.run(self._stt.likelihoods(utterance, texts))
+
 
 class TtsOverTheWire(TtsEngine):
     def __init__(self, place: Place, loop: Loop, *, native_speed: bool = True) -> None:

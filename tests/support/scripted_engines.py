@@ -42,6 +42,11 @@ class Script(PluginConfig, frozen=True, kw_only=True):
     voice: str = "anna"
     model: str = ""
     languages: tuple[str, ...] = ()
+    judges: bool = False
+    on_weigh: Deed = ""
+    weigh_s: float = 0.0
+    likelihoods: tuple[float, ...] = ()
+    """What it says of texts; none is minus their length."""
 
 
 def spec(name: str, kind: Literal["stt", "tts"], **others: object) -> EngineSpec:
@@ -97,6 +102,17 @@ class _Scripted:
 
 
 class ScriptedStt(_Scripted, SttEngine):
+    def __init__(self, config: Script) -> None:
+        super().__init__(config)
+        self.judges = config.judges
+
+    def likelihoods(self, utterance: str, texts: Sequence[str]) -> Sequence[float]:
+        if not self.judges or utterance != f"{os.getpid()}-{self.requests}":
+            raise BadRequest(f"{utterance} is not kept any more", field="utterance")
+        time.sleep(self.config.weigh_s)
+        self._do(self.config.on_weigh)
+        return self.config.likelihoods or [float(-len(text)) for text in texts]
+
     def transcribe(self, frames: Iterator[AudioFrame], language: str | None) -> Iterator[Transcript]:
         """The text counts the samples and names what was asked."""
         self.requests += 1
@@ -111,7 +127,8 @@ class ScriptedStt(_Scripted, SttEngine):
         said = f"samples={heard} request={self.requests} pid={os.getpid()} prefix={sys.prefix} "
         said += f"model={config.model} languages={','.join(config.languages)} "
         said += f"threads={os.environ.get('OMP_NUM_THREADS')}"
-        yield Transcript(said, language=language, confidence=0.75)
+        utterance = f"{os.getpid()}-{self.requests}" if self.judges else ""
+        yield Transcript(said, language=language, confidence=0.75, utterance=utterance)
 
 
 class ScriptedTts(_Scripted, TtsEngine):

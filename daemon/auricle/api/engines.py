@@ -10,6 +10,7 @@ from typing import ClassVar, Literal
 
 from auricle.api.plugin import PluginConfig
 from auricle.model.audio import INBOUND_RATE_HZ, AudioFrame
+from auricle.model.errors import BadRequest
 from auricle.model.intent import Transcript
 from auricle.model.speech import SynthesisRequest
 
@@ -88,6 +89,8 @@ class SttEngine(ABC):
     """Where it computes, known once loaded: `cpu`, `cuda`, `mps`; empty is not told."""
     batch: int = 1
     """Whole utterances that it takes at a time, known once loaded; over 1 where `transcribe_all` is the quicker."""
+    judges: bool = False
+    """Whether `likelihoods` can be asked: finals have an `utterance`, whose sound is kept until the next request."""
 
     @abstractmethod
     def load(self) -> None:
@@ -109,6 +112,14 @@ class SttEngine(ABC):
         transcribed by itself. What comes of one must not depend on the others.
         """
         return [_last(self.transcribe(iter(frames), language)) for frames, language in utterances]
+
+    def likelihoods(self, utterance: str, texts: Sequence[str]) -> Sequence[float]:
+        """How likely it is that each of `texts` is what was said: the natural logarithm of its probability.
+
+        utterance: of the last final transcript. texts: a few, written as the engine writes.
+        Raises BadRequest where that is not kept (any more), EngineError.
+        """
+        raise BadRequest("this engine does not judge texts", field="utterance")
 
     def self_test(self) -> float:
         """Seconds of computing for a second of sound, measured now; called after `load`, where it matters.

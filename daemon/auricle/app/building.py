@@ -13,6 +13,7 @@ from auricle.config import cache_dir
 from auricle.engines.fleet import Fleet
 from auricle.engines.inprocess import make_vad, make_wake
 from auricle.host import PluginHost
+from auricle.model.events import Event
 from auricle.pipeline.capture import Capture
 from auricle.pipeline.dialogue import Dialogue
 from auricle.pipeline.dispatch import Dispatcher
@@ -141,7 +142,7 @@ def sound_rule(config: Config) -> SoundRule | None:
     return SoundRule(intents.sound_distance, intents.sound_margin, cache_dir(os.environ) / "phonemes")
 
 
-def make_dialogue(config: Config, host: PluginHost) -> Dialogue:
+def make_dialogue(config: Config, host: PluginHost, publish: Callable[[Event], None]) -> Dialogue:
     language = config.site.language
     dispatcher = Dispatcher(
         host,
@@ -149,8 +150,9 @@ def make_dialogue(config: Config, host: PluginHost) -> Dialogue:
         near_miss=config.intents.near_miss,
         language=language,
         by_sound=sound_rule(config),
+        judge_s=config.intents.judge_s,
     )
-    return Dialogue(dispatcher, language=language)
+    return Dialogue(dispatcher, language=language, publish=publish)
 
 
 def make_conversation(
@@ -164,6 +166,7 @@ def make_conversation(
     speech: Speech,
 ) -> Conversation:
     language = config.site.language
+    dialogue.dispatcher.judge = fleet.stt
     return Conversation(
         ears=ears,
         rule=EndpointRule(

@@ -200,7 +200,7 @@ class Daemon:
         self._stack.push_async_callback(self.http.stop)
         self._stack.push_async_callback(self.speaker.close)
         self._stack.push_async_callback(self.fleet.stop)
-        dialogue = make_dialogue(self.config, self.host)
+        dialogue = make_dialogue(self.config, self.host, self.assistant.publish)
         self._stack.callback(dialogue.dispatcher.close)
         privacy = self.config.privacy
         traces = Traces(self.state / "traces", privacy.record_days, privacy.record_mb * 1_000_000)

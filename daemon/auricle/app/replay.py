@@ -20,10 +20,9 @@ from auricle.config import LoadedConfig, cache_dir, runtime_dir, state_dir
 from auricle.engines.fleet import Fleet
 from auricle.model.audio import INBOUND_RATE_HZ, SAMPLE_BYTES
 from auricle.model.errors import AuricleError, NothingHeard
-from auricle.model.events import Event, IntentHandled, WakeHeard
+from auricle.model.events import Event, IntentHandled, Understood, WakeHeard
 from auricle.model.turn import Outcome, Turn
 from auricle.pipeline.capture import Capture
-from auricle.pipeline.dispatch import Dispatcher
 from auricle.pipeline.ears import Ears
 from auricle.pipeline.endpoint import Hearing
 from auricle.pipeline.playback import NullSpeaker
@@ -81,18 +80,18 @@ async def replay(loaded: LoadedConfig, trace: Trace, wav: Path) -> Trace:
         stack.push_async_callback(fleet.stop)
         await asyncio.gather(fleet.start(), asyncio.to_thread(_load, detector, vad))
         speech = make_speech(config, assistant, fleet, NullSpeaker(), None)
+        dialogue = make_dialogue(config, host, assistant.publish)
+        dispatcher = dialogue.dispatcher
+        stack.callback(dispatcher.close)
         conversation = make_conversation(
             config,
             assistant,
             ears=ears,
             capture=capture,
             fleet=fleet,
-            dialogue=make_dialogue(config, host),
+            dialogue=dialogue,
             speech=speech,
         )
-        language = config.site.language
-        sentences = {language: host.sentences(language)}
-        dispatcher = Dispatcher(host, sentences, near_miss=config.intents.near_miss, language=language)
         await asyncio.to_thread(dispatcher.prepare)
         events = stack.enter_context(bus.subscribe())
         capture.start()
@@ -114,8 +113,10 @@ async def replay(loaded: LoadedConfig, trace: Trace, wav: Path) -> Trace:
             hearing = Hearing(ears.tap(turn.first_sample), conversation.rule, after_word=turn.wake_word is not None)
             with contextlib.suppress(NothingHeard):
                 transcript = await conversation.transcriber.transcribe(hearing, turn)
-                intent = await dispatcher.recognize(transcript, turn)
+                found = await dispatcher.explain(transcript, turn)
+                intent = found.intent
                 outcome = Outcome.ANSWERED if intent is not None else Outcome.NOT_UNDERSTOOD
+                assistant.publish(Understood(turn=turn.id, **found.facts))
                 assistant.publish(
                     IntentHandled(
                         turn=turn.id,

@@ -23,6 +23,7 @@ from auricle.model.events import (
     StageChanged,
     Transcribed,
     TurnEnded,
+    Understood,
     WakeHeard,
 )
 from auricle.model.turn import Outcome, Stage
@@ -138,6 +139,9 @@ def as_step(event: Event, after_ms: float) -> Step | None:
         case Transcribed():
             given = _fields(event, "first_sample", "last_sample", "audio_s")
             stage, decided = "transcribe", _fields(event, "text", "language", "confidence", "latency_ms")
+        case Understood():
+            decided = {**_fields(event, "how", "reason", "verdict"), "candidates": [*map(dict, event.candidates)]}
+            stage, given = "understand", {}
         case IntentHandled():
             stage, given = "intent", _fields(event, "text")
             decided = {**_fields(event, "name", "handled_by", "reply"), "slots": dict(event.slots)}

@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     import asyncio
 
     from auricle.cli.common import load, print_json
-    from auricle.cli.explain import facts, told
+    from auricle.cli.explain import told
     from auricle.model.errors import BadRequest
     from auricle.model.turn import Turn
 
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     async def ask() -> int:
         intent, reply, recognition = await answer(loaded, text, turn)
         if args.json:
-            explained = {"explain": facts(recognition)} if args.explain else {}
+            explained = {"explain": recognition.facts} if args.explain else {}
             print_json(
                 {
                     "id": turn.id,

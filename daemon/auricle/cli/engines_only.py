@@ -28,6 +28,7 @@ def dispatcher_of(loaded: LoadedConfig) -> Dispatcher:
         near_miss=config.intents.near_miss,
         language=language,
         by_sound=sound_rule(config),
+        judge_s=config.intents.judge_s,
     )
 
 

@@ -16,26 +16,6 @@ _HOW = {
 }
 
 
-def facts(recognition: Recognition) -> dict[str, object]:
-    """For `--json`: `how`, `reason`, `verdict` of the sound and `candidates` with their distance per phoneme."""
-    hearing = recognition.hearing
-    return {
-        "how": recognition.how,
-        "reason": recognition.reason,
-        "verdict": hearing.verdict.value if hearing is not None else None,
-        "candidates": [
-            {
-                "sentence": candidate.sentence,
-                "plugin": candidate.intent.plugin,
-                "intent": candidate.intent.name,
-                "slots": dict(candidate.intent.slots),
-                "distance": candidate.distance,
-            }
-            for candidate in (hearing.candidates if hearing is not None else ())
-        ],
-    }
-
-
 def told(recognition: Recognition, reply: "Reply") -> list[str]:
     """For people: lines."""
     lines = [f"understood  {_HOW[recognition.how]}: {recognition.reason}"]
@@ -48,9 +28,13 @@ def told(recognition: Recognition, reply: "Reply") -> list[str]:
 def _sounds(hearing: Hearing | None) -> list[str]:
     if hearing is None or not hearing.candidates:
         return []
-    lines = ["sounds like (distance per phoneme)"]
+    asked = any(candidate.likelihood is not None for candidate in hearing.candidates)
+    lines = [f"sounds like (distance per phoneme{', log probability by the decoder' if asked else ''})"]
     for candidate in hearing.candidates:
-        lines.append(f"  {candidate.distance:.3f}  {candidate.sentence}  [{_named(candidate.intent)}]")
+        likelihood = ""
+        if asked:
+            likelihood = "       -" if candidate.likelihood is None else f"{candidate.likelihood:8.2f}"
+        lines.append(f"  {candidate.distance:.3f}{likelihood}  {candidate.sentence}  [{_named(candidate.intent)}]")
     return lines
 
 

@@ -28,6 +28,7 @@ from auricle.model.turn import Turn
 from auricle.pipeline.dispatch import Dispatcher
 from auricle.pipeline.recordings import AtATime, CutRule, Recording, transcribe_recording
 from auricle.pipeline.subtitles import srt, vtt
+from auricle.ports import Judge
 
 _LONG_S = 30.0
 """More sound than this is long work: it has a progress bar, and figures at the end."""
@@ -210,11 +211,11 @@ async def _job(loaded: LoadedConfig, work: _Work, dispatcher: Dispatcher | None)
         work.begin()
         beside = min(fleet.stt_batch(), len(work.todo))
         vads = [make_vad(specs, VAD, loaded.config.engines) for _ in range(beside)]
-        await _beside([_files(loaded, work, stt, vad, dispatcher) for vad in vads])
+        await _beside([_files(loaded, work, stt, fleet.stt, vad, dispatcher) for vad in vads])
 
 
 async def _files(
-    loaded: LoadedConfig, work: _Work, stt: AtATime, vad: VadEngine, dispatcher: Dispatcher | None
+    loaded: LoadedConfig, work: _Work, stt: AtATime, judge: Judge, vad: VadEngine, dispatcher: Dispatcher | None
 ) -> None:
     """Take one file after the other until none is left."""
     vad.load()
@@ -222,7 +223,7 @@ async def _files(
         while (file := work.next()) is not None:
             work.name(file)
             try:
-                await _one(file, loaded, work, stt, vad, dispatcher)
+                await _one(file, loaded, work, stt, judge, vad, dispatcher)
             except AudioFileError as error:
                 work.fail(error.message)
             except EngineError as error:
@@ -236,6 +237,7 @@ async def _one(
     loaded: LoadedConfig,
     work: _Work,
     stt: AtATime,
+    judge: Judge,
     vad: VadEngine,
     dispatcher: Dispatcher | None,
 ) -> None:
@@ -269,11 +271,13 @@ async def _one(
         ],
     }
     if dispatcher is not None:
-        intent = await dispatcher.recognize(recording.transcript, Turn())
+        found = await dispatcher.explain(recording.transcript, Turn(), judge)
+        intent = found.intent
         facts |= {
             "intent": intent.name if intent else None,
             "slots": dict(intent.slots) if intent else None,
             "score": intent.score if intent else None,
+            "explain": found.facts,
         }
     work.finish(file, facts, recording)
 

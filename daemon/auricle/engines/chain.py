@@ -12,7 +12,7 @@ from auricle.engines.patience import Rest
 from auricle.engines.place import OnChange, Place
 from auricle.engines.proxy import WyomingStt, WyomingTts
 from auricle.model.audio import AudioFrame
-from auricle.model.errors import EngineDied, EngineError, EngineOutOfMemory, EngineUnavailable
+from auricle.model.errors import BadRequest, EngineDied, EngineError, EngineOutOfMemory, EngineUnavailable
 from auricle.model.events import ComponentChanged, ErrorRaised
 from auricle.model.intent import Transcript
 from auricle.model.speech import SynthesisRequest
@@ -116,6 +116,8 @@ class FallbackStt(_Ladder[WyomingStt]):
     ) -> None:
         super().__init__(tiers, on_change, make_rest)
         self._kept_s = kept_s
+        self._heard: tuple[str, WyomingStt] | None = None
+        """The last utterance whose sound is kept, and by whom."""
 
     async def transcribe(
         self, frames: AsyncIterator[AudioFrame], language: str | None
@@ -129,6 +131,8 @@ class FallbackStt(_Ladder[WyomingStt]):
                 try:
                     async with aclosing(tier.transcribe(kept.again(), language)) as found:
                         async for transcript in found:
+                            if transcript.final:
+                                self._heard = (transcript.utterance, tier) if transcript.utterance else None
                             yield transcript
                             if transcript.final:
                                 self._answered(tier)
@@ -142,6 +146,12 @@ class FallbackStt(_Ladder[WyomingStt]):
             raise error
         finally:
             await kept.close()
+
+    async def likelihoods(self, utterance: str, texts: Sequence[str]) -> Sequence[float]:
+        """Asks the engine that heard it, and no other. Raises BadRequest where it is not kept, EngineError."""
+        if self._heard is None or self._heard[0] != utterance:
+            raise BadRequest("the sound of that utterance is not kept any more", field="utterance")
+        return await self._heard[1].likelihoods(utterance, texts)
 
 
 class FallbackTts(_Ladder[WyomingTts]):

@@ -25,6 +25,9 @@ with warnings.catch_warnings():
 
 __all__ = [
     "EXTRAS",
+    "MOST_WEIGHED",
+    "WEIGH",
+    "WEIGHED",
     "AsrModel",
     "AsrProgram",
     "Attribution",
@@ -48,5 +51,12 @@ __all__ = [
     "TtsVoice",
 ]
 
+WEIGH, WEIGHED = "auricle-weigh", "auricle-weighed"
+"""Types of two events of Auricle's own: how likely is each of these texts, given the sound of that utterance?
+
+Asked with `utterance` (from the extras of a transcript) and `texts`; answered with `likelihoods`, as many, or an error.
+"""
+MOST_WEIGHED = 8
+"""Texts that may be asked about at once."""
 EXTRAS = "auricle"
 """Key in an event's data under which Auricle's own additions stand; other programs ignore it."""

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import math
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Final
@@ -11,6 +11,8 @@ from typing import Final
 from auricle.engines.client import Client, connected
 from auricle.engines.messages import (
     EXTRAS,
+    WEIGH,
+    WEIGHED,
     AudioChunk,
     AudioStart,
     AudioStop,
@@ -125,6 +127,20 @@ class WyomingStt(_Proxy):
                 sender.cancel()
                 await asyncio.gather(sender, return_exceptions=True)
 
+    async def likelihoods(self, utterance: str, texts: Sequence[str]) -> Sequence[float]:
+        """How likely each text is, given the sound of that utterance: `SttEngine.likelihoods`.
+
+        Raises BadRequest where the engine does not keep it any more, EngineError.
+        """
+        async with self._request() as client:
+            await client.send(Event(WEIGH, {"utterance": utterance, "texts": list(texts)}))
+            while (event := await client.receive(self._timeout_s)).type != WEIGHED:
+                pass
+            found = event.data.get("likelihoods")
+            if not isinstance(found, list) or len(found) != len(texts) or not all(map(_is_number, found)):
+                raise EngineError(f"{self.place.name} did not say how likely each text is")
+            return [float(likelihood) for likelihood in found]
+
 
 class WyomingTts(_Proxy):
     """Text to speech by whatever listens at a place."""
@@ -212,7 +228,12 @@ def _final(event: Event) -> Transcript:
         language=language if isinstance(language, str) else None,
         confidence=min(1.0, max(0.0, float(confidence))) if isinstance(confidence, int | float) else None,
         alternatives=_alternatives(event),
+        utterance=utterance[:64] if isinstance(utterance := _extra(event, "utterance"), str) else "",
     )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _alternatives(event: Event) -> tuple[str, ...]:

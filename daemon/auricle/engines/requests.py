@@ -3,22 +3,29 @@
 from collections.abc import Mapping, Sequence
 
 import auricle
-from auricle.api.engines import EngineSpec, Voice
+from auricle.api.engines import EngineSpec, TtsEngine, Voice
 from auricle.engines.messages import (
     EXTRAS,
+    MOST_WEIGHED,
     AsrModel,
     AsrProgram,
     Attribution,
+    AudioChunk,
     AudioStart,
     Event,
     Info,
+    TranscriptMessage,
     TtsProgram,
     TtsVoice,
 )
+from auricle.model.audio import SAMPLE_BYTES
 from auricle.model.errors import BadRequest
+from auricle.model.intent import Transcript
 from auricle.model.speech import SynthesisRequest
 
 _NOBODY = Attribution(name="", url="")
+_LONGEST_TEXT = 1000
+"""Characters of a text whose likelihood is asked for."""
 
 
 def describe(spec: EngineSpec, voices: Sequence[Voice]) -> Info:
@@ -62,6 +69,19 @@ def transcription(event: Event) -> tuple[str | None, bool]:
     return _string(event.data, "language"), _table(event.data, EXTRAS).get("partials") is True
 
 
+def weighing(event: Event) -> tuple[str, tuple[str, ...]]:
+    """The utterance that is asked about, and the texts. Raises BadRequest."""
+    utterance, texts = _string(event.data, "utterance"), event.data.get("texts")
+    if utterance is None:
+        raise BadRequest("utterance is missing", field="utterance")
+    if not isinstance(texts, list) or not 1 <= len(texts) <= MOST_WEIGHED:
+        raise BadRequest(f"texts is no list of 1 to {MOST_WEIGHED} texts", field="texts")
+    found = tuple(text.strip() for text in texts if isinstance(text, str) and len(text) <= _LONGEST_TEXT)
+    if len(found) < len(texts) or not all(found):
+        raise BadRequest(f"texts has something that is no text of 1 to {_LONGEST_TEXT} characters", field="texts")
+    return utterance, found
+
+
 def audio_format(event: Event) -> AudioStart:
     """Of an audio-start or audio-chunk. Raises BadRequest."""
     numbers = [event.data.get(key) for key in ("rate", "width", "channels")]
@@ -69,6 +89,36 @@ def audio_format(event: Event) -> AudioStart:
         case [int(rate), int(width), int(channels)]:
             return AudioStart(rate=rate, width=width, channels=channels)
     raise BadRequest(f"{event.type} lacks rate, width or channels", field="rate")
+
+
+def transcript(final: Transcript) -> Event:
+    """A final one, as it is sent; what Wyoming has no word for, others ignore."""
+    event = TranscriptMessage(text=final.text, language=final.language).event()
+    if final.confidence is not None:
+        event.data["confidence"] = final.confidence
+    if final.alternatives:
+        event.data["alternatives"] = list(final.alternatives)
+    if final.utterance:
+        event.data[EXTRAS] = {"utterance": final.utterance}
+    return event
+
+
+def start_of_speech(rate_hz: int, request: SynthesisRequest, engine: TtsEngine) -> Event:
+    """Says the pace and the pitch too, if the engine kept them: without that word the daemon shapes."""
+    event = AudioStart(rate=rate_hz, width=SAMPLE_BYTES, channels=1, timestamp=0).event()
+    extras: dict[str, object] = {"streams": engine.streams}
+    if engine.native_speed:
+        extras["speed"] = request.speed
+    if engine.native_pitch:
+        extras["pitch"] = request.pitch
+    event.data[EXTRAS] = extras
+    return event
+
+
+def chunk(pcm: bytes, rate_hz: int, position: int) -> Event:
+    """A piece of speech. position: in samples, from its start."""
+    timestamp = position * 1000 // rate_hz
+    return AudioChunk(rate=rate_hz, width=SAMPLE_BYTES, channels=1, audio=pcm, timestamp=timestamp).event()
 
 
 def _table(fields: Mapping[str, object], key: str) -> Mapping[str, object]:

@@ -12,8 +12,8 @@ from auricle.engines import gpu, requests, uri, wire
 from auricle.engines.figures import MIB, rss_bytes, thread_count
 from auricle.engines.messages import (
     EXTRAS,
-    AudioChunk,
-    AudioStart,
+    WEIGH,
+    WEIGHED,
     AudioStop,
     Error,
     Event,
@@ -21,7 +21,6 @@ from auricle.engines.messages import (
     Ping,
     Pong,
     TranscriptChunk,
-    TranscriptMessage,
     TranscriptStart,
     TranscriptStop,
 )
@@ -103,14 +102,6 @@ class EngineServer:
         self._thread.stop(0.0)
 
     @property
-    def native_speed(self) -> bool:
-        return isinstance(self._engine, TtsEngine) and self._engine.native_speed
-
-    @property
-    def native_pitch(self) -> bool:
-        return isinstance(self._engine, TtsEngine) and self._engine.native_pitch
-
-    @property
     def device(self) -> str:
         return self._engine.device
 
@@ -119,8 +110,13 @@ class EngineServer:
         return self._engine.batch if isinstance(self._engine, SttEngine) else 1
 
     @property
-    def streams(self) -> bool:
-        return isinstance(self._engine, TtsEngine) and self._engine.streams
+    def weighs(self) -> bool:
+        """Whether it can be asked how likely texts are."""
+        return isinstance(self._engine, SttEngine) and self._engine.judges
+
+    def start_of_speech(self, rate_hz: int, request: SynthesisRequest) -> Event:
+        assert isinstance(self._engine, TtsEngine)
+        return requests.start_of_speech(rate_hz, request, self._engine)
 
     def figures(self) -> dict[str, object]:
         """What the process tells of itself with each pong."""
@@ -168,6 +164,14 @@ class EngineServer:
                 found.close()
 
         return Pieces(self._thread, until_final)
+
+    async def likelihoods(self, utterance: str, texts: Sequence[str]) -> Sequence[float]:
+        """Raises BadRequest where the engine does not keep that utterance, QueueFull, what the engine raises."""
+        engine = self._engine
+        if not isinstance(engine, SttEngine):
+            raise BadRequest(f"{self.spec.name} does not listen: it is a {self.spec.kind} engine")
+        self._admit()
+        return await self._thread.call(lambda: engine.likelihoods(utterance, texts))
 
     def _admit(self) -> None:
         if self.pending >= self.bounds.requests:
@@ -242,7 +246,9 @@ class _Connection:
     async def _take(self, event: Event) -> None:
         match event.type:
             case "describe":
-                await self._send(self._server.info().event())
+                told = self._server.info().event()
+                told.data[EXTRAS] = {"weighs": self._server.weighs}
+                await self._send(told)
             case "ping":
                 text = Ping.from_event(event).text
                 pong = Pong(text=text).event()
@@ -252,6 +258,8 @@ class _Connection:
             case "synthesize":
                 request = requests.synthesis_request(event)
                 self._answer(self._speak(self._server.synthesize(request), request), "synthesis")
+            case _ if event.type == WEIGH:
+                self._answer(self._weigh(*requests.weighing(event)), "weighing")
             case "transcribe":
                 self._language, self._partials = requests.transcription(event)
             case "audio-start":
@@ -309,34 +317,31 @@ class _Connection:
                 async for frame in pieces:
                     if not rate_hz:
                         rate_hz = frame.rate_hz
-                        await self._send(self._start_of_speech(rate_hz, request))
+                        await self._send(self._server.start_of_speech(rate_hz, request))
                     if frame.rate_hz != rate_hz:
                         raise EngineError(f"the engine changed its rate from {rate_hz} to {frame.rate_hz} Hz")
                     for start in range(0, len(frame.pcm), _CHUNK_BYTES):
                         pcm = frame.pcm[start : start + _CHUNK_BYTES]
-                        await self._send(_chunk(pcm, rate_hz, position))
+                        await self._send(requests.chunk(pcm, rate_hz, position))
                         position += len(pcm) // SAMPLE_BYTES
                 if not rate_hz:
                     if any(character.isalnum() for character in request.text):
                         raise EngineError("the engine gave no sound")
                     rate_hz = OUTBOUND_RATE_HZ
-                    await self._send(self._start_of_speech(rate_hz, request))
+                    await self._send(self._server.start_of_speech(rate_hz, request))
                 await self._send(AudioStop(timestamp=position * 1000 // rate_hz).event())
         except Exception as error:
             await self._failed(error)
         finally:
             pieces.close()
 
-    def _start_of_speech(self, rate_hz: int, request: SynthesisRequest) -> Event:
-        """Says the pace and the pitch too, if the engine kept them: without that word the daemon shapes."""
-        event = AudioStart(rate=rate_hz, width=SAMPLE_BYTES, channels=1, timestamp=0).event()
-        extras: dict[str, object] = {"streams": self._server.streams}
-        if self._server.native_speed:
-            extras["speed"] = request.speed
-        if self._server.native_pitch:
-            extras["pitch"] = request.pitch
-        event.data[EXTRAS] = extras
-        return event
+    async def _weigh(self, utterance: str, texts: Sequence[str]) -> None:
+        try:
+            async with self._turn:
+                found = await self._server.likelihoods(utterance, texts)
+                await self._send(Event(WEIGHED, {"likelihoods": list(found)}))
+        except Exception as error:
+            await self._failed(error)
 
     async def _tell(self, utterance: Utterance, pieces: Pieces[Transcript], partials: bool) -> None:
         try:
@@ -344,12 +349,7 @@ class _Connection:
                 if partials:
                     await self._send(TranscriptStart().event())
                 final = await self._relay(pieces, partials)
-                event = TranscriptMessage(text=final.text, language=final.language).event()
-                if final.confidence is not None:
-                    event.data["confidence"] = final.confidence
-                if final.alternatives:
-                    event.data["alternatives"] = list(final.alternatives)
-                await self._send(event)
+                await self._send(requests.transcript(final))
                 if partials:
                     await self._send(TranscriptStop().event())
         except Exception as error:
@@ -390,8 +390,3 @@ class _Connection:
 
     async def _send(self, event: Event) -> None:
         await wire.write_event(self._writer, event, self._limits)
-
-
-def _chunk(pcm: bytes, rate_hz: int, position: int) -> Event:
-    timestamp = position * 1000 // rate_hz
-    return AudioChunk(rate=rate_hz, width=SAMPLE_BYTES, channels=1, audio=pcm, timestamp=timestamp).event()

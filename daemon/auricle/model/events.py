@@ -1,6 +1,6 @@
 """Past-tense facts that travel on the bus; nobody answers them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -77,6 +77,21 @@ class Transcribed(Event):
     """The last one of speech."""
     latency_ms: float
     """From the arrival of `last_sample` to this event."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Understood(Event):
+    """How a command was understood, or why not, before anything was done about it."""
+
+    turn: str
+    how: str
+    """`words`, `near_miss`, `sound`, `plugin` (its own understanding), or `none`."""
+    reason: str
+    verdict: str | None
+    """Of its sound, where that was looked at: `taken`, `ask`, `none`."""
+    candidates: Sequence[Mapping[str, object]]
+    """What it sounds like, the best first: `sentence`, `plugin`, `intent`, `slots`, `distance` per phoneme, and
+    `likelihood` (natural logarithm) where the engine that heard it was asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

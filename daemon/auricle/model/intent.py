@@ -18,6 +18,8 @@ class Transcript:
     """False for a partial that may still change."""
     alternatives: tuple[str, ...] = ()
     """What else may have been said, the likeliest first; `text` is not among them."""
+    utterance: str = field(default="", compare=False)
+    """What the engine calls the sound that it keeps of it, to be asked about it again; empty where it keeps none."""
 
 
 @dataclass(frozen=True, slots=True)

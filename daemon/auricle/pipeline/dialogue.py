@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from auricle.api import AuricleError, Intent, Question, Reply, Sentences, Transcript, Turn
+from auricle.model.events import Event, Understood
 from auricle.pipeline.answers import answer, choices_of, ends_dialogue, follow_up
 from auricle.pipeline.dialogue_words import words_of
 from auricle.pipeline.dispatch import Dispatcher
@@ -50,11 +51,13 @@ class Dialogue:
         dispatcher: Dispatcher,
         *,
         language: str,
+        publish: Callable[[Event], None] = lambda event: None,
         now: Callable[[], datetime] = lambda: datetime.now().astimezone(),
         steady_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self.dispatcher = dispatcher
         self._language = language
+        self._publish = publish
         self._now = now
         self._steady_s = steady_s
         self._asked: Asked | None = None
@@ -124,6 +127,7 @@ class Dialogue:
         if changed is not None and (changed.corrects or self.dispatcher.match(transcript.text, language) is None):
             return await self._act(changed, turn, language)
         found = await self.dispatcher.explain(transcript, turn)
+        self._publish(Understood(turn=turn.id, **found.facts))
         if found.intent is not None:
             return await self._act(found.intent, turn, language)
         if (likely := found.in_doubt) is None:

@@ -4,12 +4,13 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from auricle.api import AuricleError, Intent, Reply, Sentences, Transcript, Turn
 from auricle.model.intent import Standing
 from auricle.pipeline.streamed import excused
-from auricle.ports import Understanding
+from auricle.ports import Judge, Understanding
 
 if TYPE_CHECKING:
     from auricle.pipeline.phonetic.rule import SoundRule
@@ -47,11 +48,13 @@ class Dispatcher:
         near_miss: float,
         language: str,
         by_sound: "SoundRule | None" = None,
+        judge_s: float = 1.0,
         on_fault: "OnFault" = _log_fault,
     ) -> None:
         """sentences: language to plugin to its sentences. near_miss: likeness that is enough, 0 to 1.
 
         by_sound: when what sounds like a sentence is taken for it; none never does.
+        judge_s: longest wait for `judge`; 0 asks nobody.
         language: the site's; of replies, and of transcripts in a language without sentences.
         on_fault: takes a plugin's name and what is wrong with its sentences.
         """
@@ -61,6 +64,9 @@ class Dispatcher:
         self._language = language
         self._on_fault = on_fault
         self._by_sound = by_sound
+        self._judge_s = judge_s
+        self.judge: Judge | None = None
+        """Who transcribes: asked again where sentences sound alike. Sound alone decides where nobody is."""
         self._built: dict[str, Recognizer] = {}
 
     def prepare(self) -> None:
@@ -92,8 +98,8 @@ class Dispatcher:
         """Return what is wanted: by sentence, by near miss, by sound, else as a plugin understands it."""
         return (await self.explain(transcript, turn)).intent
 
-    async def explain(self, transcript: Transcript, turn: Turn) -> "Recognition":
-        """Understand, and tell how, or why not. Nothing is done about it."""
+    async def explain(self, transcript: Transcript, turn: Turn, judge: Judge | None = None) -> "Recognition":
+        """Understand, and tell how, or why not. Nothing is done about it. judge: in place of the dispatcher's own."""
         from auricle.pipeline.recognition import Recognition  # as below
 
         if not transcript.text.strip():
@@ -106,11 +112,24 @@ class Dispatcher:
         found = recognizer.by_words(texts)
         if found is None:
             found = await asyncio.to_thread(recognizer.by_sound, texts)
+            if (judge := judge or self.judge) is not None and transcript.utterance and self._judge_s > 0:
+                found = await self._judged(recognizer, found, transcript.utterance, judge)
         if found.intent is None:
             intent = await self._understanding.recognize(transcript, turn)
             if intent is not None:
                 return Recognition(intent, "plugin", f"{intent.plugin or 'a plugin'} understood it", found.hearing)
         return found
+
+    async def _judged(
+        self, recognizer: "Recognizer", found: "Recognition", utterance: str, judge: Judge
+    ) -> "Recognition":
+        """Ask who heard it what is likelier; what was found stands where that cannot be told, or not in time."""
+        try:
+            async with asyncio.timeout(self._judge_s):
+                return await recognizer.weighed(found, partial(judge.likelihoods, utterance))
+        except (AuricleError, TimeoutError) as error:
+            _LOG.debug("the engine did not tell which sentence is likelier: %s", error or "it took too long")
+            return found
 
     async def dispatch(self, transcript: Transcript, turn: Turn) -> tuple[Intent | None, Reply]:
         """Understand and act. Always gives a reply; `understood` is False where nothing was understood or nobody acted.

@@ -2,18 +2,31 @@
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypedDict
 
 from auricle.api import Intent, Sentences
 from auricle.memory import give_back
 from auricle.model.intent import Standing
 from auricle.pipeline.near_miss import NearMisses
 from auricle.pipeline.phonetic.matcher import BySound, Candidate, Hearing, PhonemesUnavailable, SoundRule, Verdict
+from auricle.pipeline.phonetic.weighing import weighed, written
 from auricle.pipeline.sentences import Grammar, OnFault
 from auricle.pipeline.standing import Standings
 
 _LOG = logging.getLogger("auricle.dispatch")
+
+Likelihoods = Callable[[Sequence[str]], Awaitable[Sequence[float]]]
+
+
+class Facts(TypedDict):
+    """How a transcript was understood; see `Recognition` and `auricle.model.events.Understood`."""
+
+    how: str
+    reason: str
+    verdict: str | None
+    candidates: list[dict[str, object]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +39,27 @@ class Recognition:
     reason: str
     hearing: Hearing | None = None
     """What it sounds like, where that was looked at."""
+
+    @property
+    def facts(self) -> Facts:
+        """All of it in plain words and numbers, for `--json`, traces and events."""
+        hearing = self.hearing
+        return {
+            "how": self.how,
+            "reason": self.reason,
+            "verdict": hearing.verdict.value if hearing is not None else None,
+            "candidates": [
+                {
+                    "sentence": candidate.sentence,
+                    "plugin": candidate.intent.plugin,
+                    "intent": candidate.intent.name,
+                    "slots": dict(candidate.intent.slots),
+                    "distance": candidate.distance,
+                    "likelihood": candidate.likelihood,
+                }
+                for candidate in (hearing.candidates if hearing is not None else ())
+            ],
+        }
 
     @property
     def in_doubt(self) -> Candidate | None:
@@ -107,7 +141,17 @@ class Recognizer:
         except PhonemesUnavailable as error:
             self._unavailable(error)
             return Recognition(None, "none", "no sentence has these words")
-        return Recognition(hearing.intent, "sound" if hearing.intent else "none", hearing.reason, hearing)
+        return _by_sound(hearing)
+
+    async def weighed(self, found: Recognition, likelihoods: Likelihoods) -> Recognition:
+        """The same, decided again with what the decoder of the engine that heard it says of the sentences in question.
+
+        likelihoods: takes a few texts. Raises what that raises.
+        """
+        if found.hearing is None or not found.hearing.options:
+            return found
+        texts = [written(option.candidate.sentence, self._language) for option in found.hearing.options]
+        return _by_sound(weighed(found.hearing, await likelihoods(texts)))
 
     def standing(self, text: str) -> Standing:
         """How `text`, spoken by somebody who may go on, stands to the sentences, by its words or else its sound."""
@@ -139,6 +183,10 @@ class Recognizer:
         if self._rule is not None:
             self._rule = None
             _LOG.warning("commands are not understood by their sound in %s: %s", self._language, error)
+
+
+def _by_sound(hearing: Hearing) -> Recognition:
+    return Recognition(hearing.intent, "sound" if hearing.intent else "none", hearing.reason, hearing)
 
 
 __all__ = ["Hearing", "Recognition", "Recognizer", "SoundRule", "Verdict"]

@@ -72,6 +72,8 @@ class Segment:
     """0 to 1; none where the engine gives none."""
     alternatives: tuple[str, ...] = ()
     """What else may have been said."""
+    utterance: str = ""
+    """What the engine calls its sound; see `Transcript`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,8 @@ class Recording:
             for index, segment in enumerate(self.segments[:_MOST_VARIED])
             for other in segment.alternatives
         )
-        return Transcript(self.text, self.language, self.confidence, alternatives=tuple(others))
+        utterance = self.segments[0].utterance if len(self.segments) == 1 else ""
+        return Transcript(self.text, self.language, self.confidence, alternatives=tuple(others), utterance=utterance)
 
 
 class AtATime:
@@ -364,7 +367,15 @@ async def _segment(chunk: Chunk, stt: SpeechToText, language: str | None) -> Seg
 
 def _segment_of(chunk: Chunk, heard: Transcript) -> Segment:
     start_s, end_s = chunk.first_sample / INBOUND_RATE_HZ, chunk.end_sample / INBOUND_RATE_HZ
-    return Segment(start_s, end_s, heard.text.strip(), heard.language, heard.confidence, heard.alternatives)
+    return Segment(
+        start_s,
+        end_s,
+        heard.text.strip(),
+        heard.language,
+        heard.confidence,
+        heard.alternatives,
+        heard.utterance,
+    )
 
 
 async def _final(sound: AudioFrame, stt: SpeechToText, language: str | None) -> Transcript:

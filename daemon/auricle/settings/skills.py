@@ -25,6 +25,16 @@ class Intents(Section, frozen=True, kw_only=True):
         float,
         Meta(ge=0, le=0.4, description="How much farther, per phoneme, the next sentence of another meaning must be."),
     ] = 0.001
+    judge_s: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=10,
+            description="Longest wait for the engine to tell which of the sentences that sound alike is likelier; 0 "
+            "does not ask.",
+            extra={"unit": "s"},
+        ),
+    ] = 1.0
     timeout_s: Annotated[
         float, Meta(gt=0, le=60, description="Longest time that a plugin may take for one call.", extra={"unit": "s"})
     ] = 5.0

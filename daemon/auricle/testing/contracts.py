@@ -74,6 +74,21 @@ class SttContract:
         assert final.confidence is None or 0 < final.confidence <= 1
         assert final.language is None or re.fullmatch("[a-z]{2,3}", final.language)
 
+    def test_what_was_heard_is_likelier_than_what_was_not_for_who_can_be_asked(
+        self, engine: SttEngine, recordings: Sequence[Recording]
+    ) -> None:
+        final = _final(engine, recordings[0].samples)
+        if not final.utterance:
+            assert not engine.judges
+            with pytest.raises(BadRequest):
+                engine.likelihoods("", [final.text])
+            return
+        texts = [final.text, "There is nothing of that sort to be found in this book."]
+        likely, unlikely = engine.likelihoods(final.utterance, texts)
+        assert unlikely < likely <= 0
+        with pytest.raises(BadRequest):
+            engine.likelihoods(f"not {final.utterance}", texts)
+
     def test_length_of_frames_does_not_matter(self, engine: SttEngine, recordings: Sequence[Recording]) -> None:
         samples = recordings[0].samples
         texts = {" ".join(words_of(_text(engine, samples, frame))) for frame in (480, 12_345, len(samples))}

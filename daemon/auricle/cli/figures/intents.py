@@ -98,20 +98,26 @@ class _Found:
     """What came of the recordings of one ratio: whether intent and all slots were right, and how long it took."""
 
     right: list[bool] = field(default_factory=list)
+    by_sound: list[bool] = field(default_factory=list)
+    """The same without asking the engine which sentence is likelier."""
     best_text: list[bool] = field(default_factory=list)
-    """The same without what else may have been said."""
+    """The same, and without what else may have been said."""
     words: list[bool] = field(default_factory=list)
     """The same by the words of that text alone."""
+    asked: int = 0
+    """Where the engine was asked which sentence is likelier."""
     transcribed_ms: list[float] = field(default_factory=list)
     understood_ms: list[float] = field(default_factory=list)
 
     def figures(self, where: str) -> Iterator[Figure]:
         for what, right in (
             ("right", self.right),
-            ("right, best text alone", self.best_text),
+            ("right, by sound alone", self.by_sound),
+            ("right, by sound alone, best text alone", self.best_text),
             ("right, its words alone", self.words),
         ):
             yield Figure(f"{what}, {where} ({len(right)} commands)", "", (sum(right) / len(right),))
+        yield Figure(f"the engine was asked again, {where}", "", (self.asked / len(self.right),))
         yield Figure(f"transcribing a recording, {where}", "ms", tuple(self.transcribed_ms))
         yield Figure(f"understanding a transcript, {where}", "ms", tuple(self.understood_ms))
         yield Figure(
@@ -125,7 +131,7 @@ class _Listener:
     """Recordings to transcripts, as `auricle transcribe` makes them."""
 
     def __init__(self, fleet: Fleet, loaded: LoadedConfig) -> None:
-        self._stt = fleet.stt
+        self.stt = fleet.stt
         specs = make_host(loaded, state_dir(os.environ), no_broker).engines()
         self._vad = make_vad(specs, VAD, loaded.config.engines)
         self._vad.load()
@@ -134,7 +140,7 @@ class _Listener:
         self._rule = CutRule(speech_threshold=loaded.config.listen.speech_threshold)
 
     async def transcript(self, path: Path) -> Transcript:
-        found = await transcribe_recording(str(path), self._stt, self._vad, language=self._language, rule=self._rule)
+        found = await transcribe_recording(str(path), self.stt, self._vad, language=self._language, rule=self._rule)
         return found.transcript
 
     def close(self) -> None:
@@ -147,12 +153,16 @@ async def _one(
     began_s = time.monotonic()
     transcript = await listener.transcript(path)
     heard_s = time.monotonic()
-    intent = await dispatcher.recognize(transcript, Turn())
+    recognition = await dispatcher.explain(transcript, Turn(), listener.stt)
     found.transcribed_ms.append(1000 * (heard_s - began_s))
     found.understood_ms.append(1000 * (time.monotonic() - heard_s))
-    found.right.append(_is_right(intent, label))
-    alone = await dispatcher.recognize(replace(transcript, alternatives=()), Turn())
-    found.best_text.append(_is_right(alone, label))
+    found.right.append(_is_right(recognition.intent, label))
+    hearing = recognition.hearing
+    found.asked += hearing is not None and any(candidate.likelihood is not None for candidate in hearing.candidates)
+    alone = replace(transcript, utterance="")
+    found.by_sound.append(_is_right(await dispatcher.recognize(alone, Turn()), label))
+    alone = replace(alone, alternatives=())
+    found.best_text.append(_is_right(await dispatcher.recognize(alone, Turn()), label))
     found.words.append(_is_right(dispatcher.match(transcript.text), label))
 
 

@@ -4,8 +4,7 @@ import math
 import re
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import Enum
+from dataclasses import dataclass, field, replace
 
 from auricle.api import Intent
 from auricle.model.intent import Standing
@@ -13,10 +12,12 @@ from auricle.pipeline import wording
 from auricle.pipeline.phonetic import numbers
 from auricle.pipeline.phonetic.graph import Graph, Template, all_words, words
 from auricle.pipeline.phonetic.guards import objection, telling_distance
+from auricle.pipeline.phonetic.hearing import Candidate, Hearing, Option, Verdict
 from auricle.pipeline.phonetic.phonemes import Phonemes, PhonemesUnavailable
 from auricle.pipeline.phonetic.rule import SoundRule
 from auricle.pipeline.phonetic.walk import Path as Way
 from auricle.pipeline.phonetic.walk import Walk, nearest
+from auricle.pipeline.phonetic.weighing import unclear
 
 LONGEST = 150
 """Phonemes of a transcript; a longer one is no command."""
@@ -44,38 +45,16 @@ _WITHIN = 0.06
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 
 
-class Verdict(Enum):
-    TAKEN = "taken"
-    ASK = "ask"
-    """It may be meant: worth a question."""
-    NONE = "none"
-
-
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """A sentence that may have been said."""
+class _Reading:
+    """One of the texts, and how it may be read."""
 
-    intent: Intent
-    sentence: str
-    distance: float
-    """Cost of a phoneme, on average; 0 sounds the same."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hearing:
-    """What a transcript may stand for by its sound."""
-
-    verdict: Verdict
-    reason: str
-    candidates: tuple[Candidate, ...] = ()
-    """Of different meanings, the nearest first."""
-    phonemes: int = 0
-    """Of what was heard."""
-
-    @property
-    def intent(self) -> Intent | None:
-        """What is taken to be meant."""
-        return self.candidates[0].intent if self.verdict is Verdict.TAKEN else None
+    hearing: Hearing
+    ways: Sequence[tuple[Candidate, Way]] = ()
+    words: Sequence[str] = ()
+    """Heard."""
+    sounds: Sequence[tuple[str, ...]] = ()
+    """Of each word."""
 
 
 @dataclass
@@ -110,18 +89,22 @@ class BySound:
         texts: what the engine heard, the likeliest first; of what sounds like them, what most of them come near is
         taken. Raises PhonemesUnavailable.
         """
-        readings = _readings(texts, self.language)
-        hearings = list(zip(self._hear(list(readings), texts[0]), readings.values(), strict=True))
-        told = [hearing for hearing, _ in hearings if hearing.candidates]
+        weights = _readings(texts, self.language)
+        readings = list(zip(self._read(list(weights), texts[0]), weights.values(), strict=True))
+        told = [reading.hearing for reading, _ in readings if reading.hearing.candidates]
         if not told:
-            return hearings[-1][0] if hearings else Hearing(Verdict.NONE, "it sounds like no sentence")
+            return readings[-1][0].hearing if readings else Hearing(Verdict.NONE, "it sounds like no sentence")
         evidence: dict[tuple[str, str, str], float] = {}
-        for hearing, weight in hearings:
-            for candidate in hearing.candidates:
+        for reading, weight in readings:
+            for candidate in reading.hearing.candidates:
                 meaning = candidate.intent.meaning
-                likely = weight * math.exp(-candidate.distance * hearing.phonemes / EVIDENCE)
+                likely = weight * math.exp(-candidate.distance * reading.hearing.phonemes / EVIDENCE)
                 evidence[meaning] = evidence.get(meaning, 0.0) + likely
-        return min(told, key=lambda hearing: (*_rank(hearing, evidence), hearing.candidates[0].distance))
+        best = min(told, key=lambda hearing: (*_rank(hearing, evidence), hearing.candidates[0].distance))
+        if best.verdict is Verdict.NONE:
+            return best
+        options = self._options([reading for reading, _ in readings], evidence)
+        return replace(best, options=options) if unclear(options) else best
 
     def standing(self, text: str) -> Standing:
         """How far `text` has come, taking sounds as `hear` does. Raises PhonemesUnavailable."""
@@ -139,7 +122,7 @@ class BySound:
             return Standing.UNFINISHED
         return Standing.OPEN if walk.least(self._graph.onward) <= least + 1e-3 else Standing.WHOLE
 
-    def _hear(self, texts: Sequence[str], whole: str) -> list[Hearing]:
+    def _read(self, texts: Sequence[str], whole: str) -> list[_Reading]:
         spoken = [words(text) for text in texts]
         sounds = [self._phonemes.of(heard) for heard in spoken]
         phones = [[phone for sound in own for phone in sound] for own in sounds]
@@ -157,16 +140,16 @@ class BySound:
             for index in range(len(texts))
         ]
 
-    def _unfit(self, heard: Sequence[str]) -> Hearing:
+    def _unfit(self, heard: Sequence[str]) -> _Reading:
         if len(heard) < SHORTEST:
-            return Hearing(Verdict.NONE, "it is too short to be known by its sound")
+            return _Reading(Hearing(Verdict.NONE, "it is too short to be known by its sound"))
         if len(heard) > LONGEST:
-            return Hearing(Verdict.NONE, "it is too long for a command")
-        return Hearing(Verdict.NONE, "there are no sentences without free slots")
+            return _Reading(Hearing(Verdict.NONE, "it is too long for a command"))
+        return _Reading(Hearing(Verdict.NONE, "there are no sentences without free slots"))
 
     def _best(
         self, found: Iterable[Way], whole: str, heard: Sequence[str], sounds: Sequence[tuple[str, ...]]
-    ) -> Hearing:
+    ) -> _Reading:
         count = sum(map(len, sounds))
         ways: list[tuple[Candidate, Way]] = []
         for way in found:
@@ -176,14 +159,39 @@ class BySound:
                 if len(ways) == MOST_CANDIDATES:
                     break
         if not ways:
-            return Hearing(Verdict.NONE, "it sounds like no sentence")
+            return _Reading(Hearing(Verdict.NONE, "it sounds like no sentence"))
         candidates = tuple(candidate for candidate, _ in ways)
-        return Hearing(*self._judged(candidates, ways[0][1], heard, sounds), candidates, count)
+        verdict, reason = self._judged(*ways[0], heard, sounds)
+        best, *others = candidates
+        if verdict is Verdict.TAKEN and others and others[0].distance - best.distance < self.rule.margin:
+            verdict, reason = Verdict.ASK, f'"{others[0].sentence}" sounds as much like it'
+        return _Reading(Hearing(verdict, reason, candidates, count), ways, heard, sounds)
+
+    def _options(
+        self, readings: Sequence[_Reading], evidence: Mapping[tuple[str, str, str], float]
+    ) -> tuple[Option, ...]:
+        """What may be meant, by all texts, each meaning where it is nearest; the nearest few."""
+        by_meaning: dict[tuple[str, str, str], tuple[Candidate, Way, _Reading]] = {}
+        for reading in readings:
+            for candidate, way in reading.ways:
+                known = by_meaning.get(candidate.intent.meaning)
+                if known is None or candidate.distance < known[0].distance:
+                    by_meaning[candidate.intent.meaning] = candidate, way, reading
+        found = sorted(by_meaning.values(), key=lambda one: one[0].distance)
+        options = []
+        for candidate, way, reading in found[:MOST_CANDIDATES]:
+            if candidate.distance <= found[0][0].distance + _WITHIN:
+                verdict, reason = self._judged(candidate, way, reading.words, reading.sounds)
+                cost = -math.log(max(evidence[candidate.intent.meaning], 1e-300))
+                if verdict is not Verdict.NONE:
+                    options.append(Option(candidate, cost, verdict, reason))
+        return tuple(options)
 
     def _judged(
-        self, candidates: Sequence[Candidate], way: Way, heard: Sequence[str], sounds: Sequence[tuple[str, ...]]
+        self, best: Candidate, way: Way, heard: Sequence[str], sounds: Sequence[tuple[str, ...]]
     ) -> tuple[Verdict, str]:
-        best, distance = candidates[0], self.rule.distance
+        """Of a sentence as if there were no other."""
+        distance = self.rule.distance
         if best.distance > distance:
             near = best.distance <= distance + DOUBTFUL
             said = f"the nearest sentence is {best.distance:.3f} away, farther than {distance:g}"
@@ -199,8 +207,6 @@ class BySound:
         against = objection(heard, sounds, way.words, said_sounds, filled & set(way.words), family)
         if against is not None:
             return Verdict.ASK, against
-        if len(candidates) > 1 and candidates[1].distance - best.distance < self.rule.margin:
-            return Verdict.ASK, f'"{candidates[1].sentence}" sounds as much like it'
         return Verdict.TAKEN, f"{best.distance:.3f} away, within {distance:g}"
 
     def _candidate(self, way: Way, text: str, count: int) -> Candidate:
