@@ -193,7 +193,7 @@ async def test_a_client_that_goes_ends_its_speech() -> None:
 
 async def test_a_client_that_takes_nothing_does_not_hold_up_the_engine() -> None:
     assistant = ScriptedAssistant()
-    assistant.makes = [AudioFrame(bytes(480_000), rate_hz=24_000)] * 12
+    assistant.makes = [AudioFrame(bytes(480_000), rate_hz=24_000)] * 50  # over eight minutes: the longest there is
     async with serving_http(assistant) as (served, client):
         reader, writer = await asyncio.open_connection("127.0.0.1", served.port, limit=1024)
         body = b'{"input":"A very long story.","response_format":"pcm"}'
@@ -205,7 +205,11 @@ async def test_a_client_that_takes_nothing_does_not_hold_up_the_engine() -> None
         async with client.get("/healthz") as response:
             assert response.status == 200
         await reader.readuntil(b"\r\n\r\n")
-        await reader.readexactly(12 * 480_000)
+        # Between pieces there are the lengths of the chunks.
+        async with asyncio.timeout(60):
+            taken = 0
+            while taken < 50 * 480_000:
+                taken += len(await reader.read(1 << 20))
         writer.close()
 
 
@@ -280,6 +284,17 @@ async def test_what_is_too_large_is_refused() -> None:
         many = form(**{f"field{number}": "x" for number in range(40)})
         async with client.post(TRANSCRIPTIONS, data=many) as response:
             assert response.status == 400
+
+
+async def test_a_body_that_does_not_come_to_an_end_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("auricle.adapters.http_flow.BODY_S", 0.2)
+    head = b"POST %b HTTP/1.1\r\nHost: localhost\r\nContent-Type: %b\r\nContent-Length: 5000\r\n\r\n--x\r\n"
+    async with serving_http() as (served, client):
+        for path, kind in ((SPEECH, "application/json"), (TRANSCRIPTIONS, "multipart/form-data; boundary=x")):
+            answer = await served.raw(head % (path.encode(), kind.encode()))
+            assert answer.split()[1] == b"408", answer
+        async with client.get("/healthz") as response:
+            assert response.status == 200
 
 
 async def test_only_so_many_requests_are_in_hand_and_the_rest_is_told_to_come_again() -> None:

@@ -119,7 +119,11 @@ async def test_figures_that_no_event_tells_are_looked_up() -> None:
     engine = {"name": "piper", "kind": "tts", "state": "ready", "pid": 1, "rss_mb": 64.0, "gpu_mb": None, "threads": 3}
     engine |= {"requests": 5, "restarts": 1, "rtf": 0.125}
     plugin = {"name": "clock", "state": "active", "detail": "", "faults": 2}
-    assistant.description = {"engines": [engine, {"name": 'qu"ote\\', "kind": "stt"}], "plugins": [plugin], "x": 1}
+    assistant.description = {
+        "engines": [engine, {"name": 'qu"ote\\', "kind": "stt", "gpu_mb": 512}],
+        "plugins": [plugin],
+        "x": 1,
+    }
     async with serving_http(assistant) as (_, client):
         await assistant.accept(SpeechRequest(text="one"))
         assistant.publish(ComponentChanged(component="broker", ok=True, detail="here", essential=False))
@@ -134,6 +138,7 @@ async def test_figures_that_no_event_tells_are_looked_up() -> None:
     assert found["auricle_engine_requests_total", ("piper", "tts")] == 5
     assert found["auricle_engine_restarts_total", ("piper", "tts")] == 1
     assert found["auricle_engine_cpu_seconds_total", ("piper", "tts")] > 0
+    assert found["auricle_engine_gpu_memory_bytes", ('qu"ote\\', "stt")] == 512 * 1024 * 1024
     assert found["auricle_engine_state", ('qu"ote\\', "stt", "None")] == 1
     assert found["auricle_plugin_state", ("clock", "active")] == 1
     assert found["auricle_plugin_faults_total", ("clock",)] == 2

@@ -11,8 +11,11 @@ from auricle.model.errors import BadRequest
 
 BODY_S = 60.0
 """For a request's body to arrive."""
-AHEAD_BYTES = 8 * 1024 * 1024
-"""Of speech that waits for its client in memory, three minutes of it; the engine is not held up before that."""
+AHEAD_BYTES = 32 * 1024 * 1024
+"""Of one speech that waits for its client in memory: the longest there is, so that no client holds up the engine."""
+_ALL_AHEAD_BYTES = 96 * 1024 * 1024
+"""Of all of them; beyond this each may have `_LEAST_AHEAD_BYTES`."""
+_LEAST_AHEAD_BYTES = 1024 * 1024
 _STALL_S = 30.0
 _LOOK_S = 0.05
 _MOST_PARTS = 32
@@ -86,20 +89,33 @@ async def _read_part(part: BodyPartReader, most: int, name: str) -> bytes:
 class Outflow:
     """One answer that is sent piece by piece."""
 
-    def __init__(self, request: web.Request, response: web.StreamResponse) -> None:
+    def __init__(self, request: web.Request, response: web.StreamResponse, all_open: "set[Outflow]") -> None:
+        """all_open: those that are being sent; this one is one of them until `close`."""
         self._request = request
         self._response = response
+        self._all = all_open
+        all_open.add(self)
 
     async def begin(self) -> None:
         await self._response.prepare(self._request)
         if (transport := self._request.transport) is not None:
             # aiohttp waits for room without an end; `_room` does so with one.
-            transport.set_write_buffer_limits(high=4 * AHEAD_BYTES)
+            transport.set_write_buffer_limits(high=2 * AHEAD_BYTES)
 
     async def send(self, piece: bytes) -> None:
         """Raises ConnectionResetError for a client that is gone, or has taken nothing for half a minute."""
-        await self._room(AHEAD_BYTES)
+        crowded = sum(one.waiting_bytes for one in self._all) > _ALL_AHEAD_BYTES
+        await self._room(_LEAST_AHEAD_BYTES if crowded else AHEAD_BYTES)
         await self._response.write(piece)
+
+    @property
+    def waiting_bytes(self) -> int:
+        """What its client has not taken yet."""
+        transport = self._request.transport
+        return 0 if transport is None else transport.get_write_buffer_size()
+
+    def close(self) -> None:
+        self._all.discard(self)
 
     async def end(self) -> web.StreamResponse:
         """Returns when the client has all of it."""
@@ -111,7 +127,7 @@ class Outflow:
         loop = asyncio.get_running_loop()
         least, since_s = None, loop.time()
         while (transport := self._request.transport) is not None:
-            waiting = transport.get_write_buffer_size()
+            waiting = self.waiting_bytes
             if waiting <= most:
                 return
             if least is None or waiting < least:

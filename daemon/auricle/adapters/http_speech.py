@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import aclosing, contextmanager
 
 import msgspec
 from aiohttp import web
@@ -28,6 +28,7 @@ class SpeechPages:
 
     def __init__(self, assistant: Assistant) -> None:
         self._assistant = assistant
+        self._outflows: set[Outflow] = set()
 
     async def speech(self, request: web.Request) -> web.StreamResponse:
         said, asked = parse_speech(await read_body(request, MAX_JSON_BYTES))
@@ -37,11 +38,11 @@ class SpeechPages:
             file, content_type = await _encoded(frames, asked.response_format)
         response = web.StreamResponse(headers={"Content-Type": content_type})
         response.content_length = len(file)
-        out = Outflow(request, response)
-        await out.begin()
-        for at in range(0, len(file), _PIECE_BYTES):
-            await out.send(file[at : at + _PIECE_BYTES])
-        return await out.end()
+        with self._outflow(request, response) as out:
+            await out.begin()
+            for at in range(0, len(file), _PIECE_BYTES):
+                await out.send(file[at : at + _PIECE_BYTES])
+            return await out.end()
 
     async def transcription(self, request: web.Request) -> web.StreamResponse:
         file, fields = await read_form(request)
@@ -69,13 +70,19 @@ class SpeechPages:
         first = await anext(frames, None)
         if first is None:
             raise EngineError("the engine made no sound of it")
-        out = Outflow(request, web.StreamResponse(headers={"Content-Type": STREAMED[response_format]}))
-        try:
+        response = web.StreamResponse(headers={"Content-Type": STREAMED[response_format]})
+        with self._outflow(request, response) as out:
             await out.begin()
             await out.send((wav_header(OUTBOUND_RATE_HZ) if response_format == "wav" else b"") + first.pcm)
             async for frame in frames:
                 await out.send(frame.pcm)
             return await out.end()
+
+    @contextmanager
+    def _outflow(self, request: web.Request, response: web.StreamResponse) -> Iterator[Outflow]:
+        out = Outflow(request, response, self._outflows)
+        try:
+            yield out
         except BaseException as error:
             # An end that looked like one would pass for the whole speech.
             if request.transport is not None:
@@ -84,6 +91,8 @@ class SpeechPages:
                 _LOG.warning("http: speech broke off: %s", error.message)
                 raise ConnectionResetError("speech broke off") from error
             raise
+        finally:
+            out.close()
 
 
 async def _encoded(frames: AsyncGenerator[AudioFrame, None], response_format: str) -> tuple[bytes, str]:

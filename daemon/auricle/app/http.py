@@ -1,5 +1,7 @@
 """The HTTP door as the daemon holds it: nothing of it is imported until `[http] bind` is set."""
 
+import asyncio
+import importlib
 import socket
 import time
 from collections.abc import Callable
@@ -63,6 +65,8 @@ class HttpDoor:
         """
         if settings.bind is None:
             return Ready(self.stop)
+        if self._adapter is None:
+            await asyncio.to_thread(_load)  # half a second that the event loop does not have
         opened: socket.socket | None = None
         address = parse_bind(settings.bind)
         if self._adapter is None or settings.bind != self._house.config.http.bind:
@@ -102,3 +106,7 @@ class HttpDoor:
             version=__version__,
             on_change=self._on_change,
         )
+
+
+def _load() -> None:
+    importlib.import_module("auricle.adapters.http")
