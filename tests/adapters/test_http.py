@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import random
 import socket
 import subprocess
 import sys
@@ -344,6 +345,51 @@ async def test_garbage_is_answered_and_the_next_caller_too(
         async with client.get("/healthz") as response:
             assert response.status == 200
     assert [line for line in caplog.messages if "listening on" not in line] == []
+
+
+@pytest.mark.filterwarnings("ignore::aiohttp.BadContentDispositionHeader")
+async def test_requests_that_were_damaged_on_the_way_harm_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    chance = random.Random(7)
+    body = b'--x\r\nContent-Disposition: form-data; name="file"\r\n\r\n' + WAV + b"\r\n--x--\r\n"
+    told = b'{"input":"Hello.","response_format":"wav","speed":1.5}'
+    whole = [
+        b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nAccept: application/openmetrics-text; version=1.0.0\r\n\r\n",
+        b"POST /v1/audio/speech HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%b" % (len(told), told),
+        b"POST /v1/audio/transcriptions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n"
+        b"Content-Type: multipart/form-data; boundary=x\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(body), body),
+    ]
+    async with serving_http() as (served, client):
+
+        async def damaged() -> None:
+            sent = bytearray(chance.choice(whole))
+            for _ in range(chance.randint(1, 6)):
+                at = chance.randrange(max(1, len(sent) - 1))
+                match chance.randrange(4):
+                    case 0:
+                        sent[at : at + 1] = bytes([chance.randrange(256)])
+                    case 1:
+                        del sent[at : at + chance.randrange(20)]
+                    case 2:
+                        sent[at:at] = bytes(chance.randrange(256) for _ in range(chance.randrange(20)))
+                    case _:
+                        del sent[max(1, at) :]
+            reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+            writer.write(bytes(sent) or b"x")
+            writer.write_eof()
+            try:
+                answer = await asyncio.wait_for(reader.read(4096), 0.05)
+                assert answer[:5] in (b"", b"HTTP/"), answer
+            except (TimeoutError, ConnectionError):
+                pass  # it waits for the rest, or has hung up
+            writer.close()
+
+        for _ in range(40):
+            await asyncio.gather(*(damaged() for _ in range(10)))
+        async with client.post(SPEECH, json={"input": "Hello.", "response_format": "pcm"}) as response:
+            assert (response.status, len(await response.read())) == (200, 14_400)
+        assert served.adapter.in_hand == 0
+    assert [record.getMessage() for record in caplog.records if record.levelname in ("ERROR", "CRITICAL")] == []
 
 
 @pytest.mark.filterwarnings("ignore::aiohttp.BadContentDispositionHeader")

@@ -143,6 +143,7 @@ async def test_figures_that_no_event_tells_are_looked_up() -> None:
     assert found["auricle_plugin_state", ("clock", "active")] == 1
     assert found["auricle_plugin_faults_total", ("clock",)] == 2
     assert found["auricle_speech_queue_length", ()] == 1
+    assert found["auricle_mqtt_queue_length", ()] == 4
     assert found["auricle_microphone_overflows_total", ()] == 3
     assert found["auricle_second_looks_total", ()] == 7
     assert found["auricle_second_looks_confirmed_total", ()] == 2

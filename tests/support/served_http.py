@@ -30,6 +30,7 @@ class ServedHttp:
             second_looks=lambda: 7,
             second_looks_confirmed=lambda: 2,
             wake_words_refused=lambda: 4,
+            mqtt_waiting=lambda: 4,
             speech_waiting=lambda: len(assistant.waiting),
         )
         self.adapter = HttpAdapter(

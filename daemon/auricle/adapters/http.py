@@ -113,7 +113,8 @@ class HttpAdapter:
         self._stopping = True
         now = asyncio.get_running_loop().time()
         for limit in self._in_hand:
-            limit.reschedule(now + _DRAIN_S)
+            if not limit.expired():
+                limit.reschedule(now + _DRAIN_S)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(2 * _DRAIN_S):
                 await self._idle.wait()

@@ -63,6 +63,8 @@ class Figures:
         inside = self._inside
         waiting = inside.speech_waiting()
         yield GaugeMetricFamily("auricle_speech_queue_length", "Requests to speak, with the one being spoken", waiting)
+        sending = inside.mqtt_waiting()
+        yield GaugeMetricFamily("auricle_mqtt_queue_length", "Messages for the broker that wait to be sent", sending)
         yield GaugeMetricFamily("auricle_http_requests_in_hand", "Requests over HTTP in hand", requests_in_hand)
         for name, told, value in (
             ("microphone_overflows", "How often sound was lost before it was taken", inside.microphone_overflows()),

@@ -28,5 +28,7 @@ class Inside:
     second_looks_confirmed: Callable[[], int]
     wake_words_refused: Callable[[], int]
     """How many did not wake, since nobody who is enrolled said them."""
+    mqtt_waiting: Callable[[], int]
+    """Messages for the broker that wait to be sent."""
     speech_waiting: Callable[[], int]
     """Requests to speak that wait or are being spoken."""

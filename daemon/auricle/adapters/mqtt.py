@@ -95,6 +95,11 @@ class MqttAdapter:
     def connected(self) -> bool:
         return self._link.ready
 
+    @property
+    def waiting(self) -> int:
+        """Messages that wait to be sent."""
+        return self._link.waiting
+
     def observe(self) -> Subscription:
         """From now on events are gathered, and sent once it has started."""
         if self._subscription is None:

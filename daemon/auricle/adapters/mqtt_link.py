@@ -106,6 +106,11 @@ class Link:
         return self._client_id
 
     @property
+    def waiting(self) -> int:
+        """Messages that the network has not taken yet."""
+        return len(self._outbox)
+
+    @property
     def congested(self) -> bool:
         """Whether the network takes less than there is to send: no time to begin many more."""
         return len(self._outbox) > _OUTBOX // 2

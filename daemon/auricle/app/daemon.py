@@ -93,14 +93,14 @@ class Daemon:
         self.state = state or state_dir(os.environ)
         self._cache = cache or cache_dir(os.environ)
         self._events_file = events_file
-        self._mqtt: MqttAdapter | None = None
+        self.mqtt: MqttAdapter | None = None
         self._tts_identity: str | None = None
         self.sound_ended = asyncio.Event()
         """Set when a file or standard input is at its end."""
         self._microphone_told = asyncio.Event()
         self._reload_asked = asyncio.Event()
         self._voices: list[str] = []
-        self.topics = PluginTopics(config.mqtt, config.site, lambda: self._mqtt)
+        self.topics = PluginTopics(config.mqtt, config.site, lambda: self.mqtt)
         self.host = make_host(loaded, self.state, self.topics.send, self._plugin_failed)
         self.bus = EventBus()
         self.store = SettingsStore(self.state / "auricle.sqlite")
@@ -283,15 +283,15 @@ class Daemon:
 
     def _make_mqtt(self) -> None:
         if self.config.mqtt.host is not None:
-            self._mqtt = make_mqtt(self.config, self.assistant, self.store, self._tell, self.topics)
-            self._mqtt.observe()
+            self.mqtt = make_mqtt(self.config, self.assistant, self.store, self._tell, self.topics)
+            self.mqtt.observe()
 
     async def _join_broker(self) -> None:
-        if self._mqtt is not None:
-            await self._mqtt.start()
+        if self.mqtt is not None:
+            await self.mqtt.start()
 
     async def _leave_broker(self) -> None:
-        mqtt, self._mqtt = self._mqtt, None
+        mqtt, self.mqtt = self.mqtt, None
         if mqtt is not None:
             await mqtt.stop()
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from auricle import __version__
 from auricle.adapters.http_address import close_socket, open_socket, parse_bind
 from auricle.adapters.http_inside import Health, Inside
+from auricle.adapters.mqtt import MqttAdapter
 from auricle.app.reload import Ready
 from auricle.model.events import ComponentChanged
 from auricle.pipeline.capture import Capture
@@ -30,6 +31,9 @@ class House(Protocol):
     capture: Capture
     conversation: Conversation | None
     detector: WakeDetector
+
+    @property
+    def mqtt(self) -> MqttAdapter | None: ...
 
 
 class HttpDoor:
@@ -96,6 +100,7 @@ class HttpDoor:
             second_looks=lambda: house.detector.looks,
             second_looks_confirmed=lambda: house.detector.confirmed,
             wake_words_refused=lambda: house.detector.refused,
+            mqtt_waiting=lambda: 0 if house.mqtt is None else house.mqtt.waiting,
             speech_waiting=lambda: 0 if house.conversation is None else house.conversation.speech.waiting,
         )
         return HttpAdapter(
