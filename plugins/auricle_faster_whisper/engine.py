@@ -61,6 +61,8 @@ class FasterWhisperEngine(WhisperEngine):
                 f"{self._config.compute_type!r}: {error}"
             ) from error
         self.device = self._config.device
+        # Models that were converted long ago do not say which heads tell where a token was said.
+        self.judges = "alignment_heads" in (folder / "config.json").read_text(encoding="utf-8")
         self._mel = LogMel(self._model.n_mels)
         self._end = self._token("<|endoftext|>")
         hush = np.random.default_rng(0).normal(0.0, 0.01, INBOUND_RATE_HZ).astype(np.float32)

@@ -101,7 +101,7 @@ class WhisperEngine(SttEngine):
                 alternatives = decoded.alternatives if not texts else ()
                 texts.append(decoded.text)
                 logprobs.append((decoded.logprob, decoded.tokens))
-        self._utterance = uuid.uuid4().hex if kept and len(texts) == 1 else ""
+        self._utterance = uuid.uuid4().hex if kept and self.judges and len(texts) == 1 else ""
         final = _joined(texts, logprobs, spoken, final=True)
         yield replace(final, alternatives=alternatives, utterance=self._utterance)
 
@@ -122,7 +122,7 @@ class WhisperEngine(SttEngine):
             _told([found for (owner, _), found in zip(asked, decoded, strict=True) if owner == number], language)
             for number, language in enumerate(wanted)
         ]
-        if len(told) == len(asked) == 1 and told[0].text:  # of several, none was decoded last
+        if self.judges and len(told) == len(asked) == 1 and told[0].text:  # of several, none was decoded last
             self._utterance = uuid.uuid4().hex
             return [replace(told[0], utterance=self._utterance)]
         return told

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from auricle.cli.main import main
 from auricle.cli.trace import differences
 from auricle.model.audio import AudioFrame
 from auricle.pipeline.overheard import Overheard
@@ -120,6 +121,27 @@ def test_the_oldest_go_first_and_nothing_stays_for_long(tmp_path: Path) -> None:
     os.utime(paths[1], (time.time() - 3 * 86_400,) * 2)
     traces.tidy()
     assert [one.turn for _, one in traces.all()] == ["t2"]
+
+
+def test_what_it_sounded_like_is_shown_with_both_scores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    candidates = [
+        {"sentence": sentence, "plugin": "coffee", "intent": "order", "slots": {}, "distance": 0.07, "likelihood": said}
+        for sentence, said in (("a latte", -8.94), ("a mocha", -12.5), ("a coffee", None), ("an espresso", None))
+    ]
+    decision = {"how": "sound", "reason": "near enough", "verdict": "taken", "candidates": candidates}
+    step = Step(stage="understand", after_ms=1, decision=decision)
+    kept = Trace(turn="t", site="den", at=datetime.now(UTC), outcome="answered", steps=(step,))
+    Traces(tmp_path / "auricle" / "traces").write(kept, AudioFrame(silence(0.1), 0))
+    (tmp_path / "config.toml").touch()
+    assert main(["trace", "--config", str(tmp_path / "config.toml"), "show", "last"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert (
+        "near enough, verdict taken, candidates a latte (0.07, -8.94); a mocha (0.07, -12.5); a coffee (0.07)" in shown
+    )
+    assert "espresso" not in shown
 
 
 def test_what_differs_is_named_and_small_shifts_are_not() -> None:

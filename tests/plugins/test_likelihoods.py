@@ -1,5 +1,6 @@
 """How likely a text is, given the sound of the last utterance: both Whispers with the same real weights."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from auricle.api import BadRequest, SttEngine
 from auricle.testing.contracts import frames_of
 from auricle_faster_whisper import FasterWhisperConfig
-from auricle_faster_whisper.engine import FasterWhisperEngine
+from auricle_faster_whisper.engine import FasterWhisperEngine, model_folder
 from support.recordings import load_samples
 from support.voice import Samples
 
@@ -108,6 +109,24 @@ def test_of_utterances_that_are_transcribed_together_none_is_kept(engine: SttEng
     (alone,) = engine.transcribe_all([one])
     said, *others = engine.likelihoods(alone.utterance, [SAID, *OTHERS])
     assert max(others) < said - 3
+
+
+def test_model_that_does_not_name_its_alignment_heads_is_not_asked(order: Samples, tmp_path: Path) -> None:
+    for file in model_folder("").iterdir():
+        (tmp_path / file.name).symlink_to(file)
+    config = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
+    del config["alignment_heads"]
+    (tmp_path / "config.json").unlink()
+    (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    engine = FasterWhisperEngine(FasterWhisperConfig(model=str(tmp_path)))
+    engine.load()
+    try:
+        assert not engine.judges
+        text, utterance = heard(engine, order)
+        assert text.startswith("Get me a small")
+        assert utterance == ""
+    finally:
+        engine.close()
 
 
 def test_what_has_no_words_or_more_than_one_window_with_words_is_not_kept(engine: SttEngine, order: Samples) -> None:

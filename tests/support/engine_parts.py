@@ -46,6 +46,12 @@ class EngineParts:
         """Requests that the last served engine has to do."""
         return self._servers[-1].pending
 
+    def weighed(self) -> int:
+        """Texts that the last served engine was asked about."""
+        engine = self._servers[-1]._engine
+        assert isinstance(engine, ScriptedStt)
+        return engine.weighed
+
     def worker(
         self,
         kind: str,

@@ -105,10 +105,13 @@ class ScriptedStt(_Scripted, SttEngine):
     def __init__(self, config: Script) -> None:
         super().__init__(config)
         self.judges = config.judges
+        self.weighed = 0
+        """Texts."""
 
     def likelihoods(self, utterance: str, texts: Sequence[str]) -> Sequence[float]:
         if not self.judges or utterance != f"{os.getpid()}-{self.requests}":
             raise BadRequest(f"{utterance} is not kept any more", field="utterance")
+        self.weighed += len(texts)
         time.sleep(self.config.weigh_s)
         self._do(self.config.on_weigh)
         return self.config.likelihoods or [float(-len(text)) for text in texts]

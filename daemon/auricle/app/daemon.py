@@ -326,7 +326,10 @@ class Daemon:
                 self._loop.call_soon_threadsafe(self._microphone_told.set)
 
     def _plugin_failed(self, name: str, text: str) -> None:
-        self._tell(ComponentChanged(component=f"plugin {name}", ok=False, detail=text, essential=False))
+        """From any thread; also while plugins are loaded, before there is anybody to tell it."""
+        failed = ComponentChanged(component=f"plugin {name}", ok=False, detail=text, essential=False)
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(lambda: self._tell(failed))
 
     async def _set_plugin(self, name: str, enabled: bool) -> None:
         """Raises PluginError."""

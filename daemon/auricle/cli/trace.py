@@ -23,6 +23,8 @@ examples:
 _TOLERATED_SAMPLES = 1600
 """0.1 s: blocks begin elsewhere when a recording is played."""
 _TOLERATED = 0.05
+_MOST_SOUNDS = 3
+"""Sentences that are shown of those that it sounded like."""
 _UNCOMPARED = ("transcribe.latency_ms", "intent.reply", "intent.handled_by")
 
 
@@ -177,8 +179,16 @@ def _text(trace: "Trace") -> str:
 
 
 def _words(values: dict[str, object]) -> str:
-    return ", ".join(f"{name} {_word(value)}" for name, value in values.items() if value not in (None, "", {}))
+    return ", ".join(f"{name} {_word(value)}" for name, value in values.items() if value not in (None, "", {}, []))
 
 
 def _word(value: object) -> str:
+    if isinstance(value, list):
+        return "; ".join(_sounds_like(one) for one in value[:_MOST_SOUNDS] if isinstance(one, dict))
     return "-" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _sounds_like(candidate: dict[str, object]) -> str:
+    """A sentence, its distance by sound, and its log probability by the decoder where that was asked."""
+    scores = [f"{score:g}" for name in ("distance", "likelihood") if isinstance(score := candidate.get(name), float)]
+    return f"{candidate.get('sentence')} ({', '.join(scores)})"

@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from auricle.api.engines import EngineSpec, SttEngine, TtsEngine, Voice
 from auricle.engines import gpu, requests, uri, wire
@@ -171,7 +172,10 @@ class EngineServer:
         if not isinstance(engine, SttEngine):
             raise BadRequest(f"{self.spec.name} does not listen: it is a {self.spec.kind} engine")
         self._admit()
-        return await self._thread.call(lambda: engine.likelihoods(utterance, texts))
+        found: list[float] = []
+        for text in texts:  # one by one: who gives up on it holds nobody up
+            found += await self._thread.call(partial(engine.likelihoods, utterance, [text]))
+        return found
 
     def _admit(self) -> None:
         if self.pending >= self.bounds.requests:
