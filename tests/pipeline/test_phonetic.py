@@ -354,7 +354,7 @@ def test_numbers_are_spelled_out_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SpokenRange, "get_numbers", lambda self: spelled.append(self.stop) or real(self))
     own = Sentences(intents={"wait": ("wait {n} ticks",)}, ranges={"n": (3, 9871)})
     grammar = Grammar("en", {"p": own}, lambda plugin, text: pytest.fail(text))
-    grammar.learn_numbers()
+    grammar.learn_lists()
     assert spelled == [9871]
     for text, number in (("three", 3), ("nine hundred ninety-nine", 999), ("four thousand", 4000), ("7654", 7654)):
         intent = grammar.match(f"wait {text} ticks")

@@ -1,7 +1,8 @@
 """The walk through a graph of phonemes: what it leaves out is nothing that was wanted."""
 
+import os
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import islice, product
 from pathlib import Path
 
 import pytest
@@ -155,3 +156,19 @@ def test_pruning_changes_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
         assert answers() == pruned
     finally:
         sound.close()
+
+
+def test_memory_of_a_walk_goes_back_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("auricle.pipeline.phonetic.walk.BEAM", float("inf"))
+    graph = graph_of([f"({'|'.join(map(''.join, product('aontps', repeat=5)))})"])
+    texts = ["".join(letters) for letters in product("aon", repeat=5)]
+
+    def resident_mb() -> float:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+    before_mb = resident_mb()
+    walk = Walk(graph, texts, [99.0] * len(texts), most_rows=len(graph))
+    rows_mb = resident_mb() - before_mb
+    assert rows_mb > 8
+    del walk
+    assert resident_mb() - before_mb < rows_mb / 2

@@ -99,7 +99,7 @@ class Recognizer:
         if self._ready:
             return
         self._ready = True
-        self.grammar.learn_numbers()
+        self.grammar.learn_lists()
         self._by_sound()
         give_back()  # building took several times of what is kept
 

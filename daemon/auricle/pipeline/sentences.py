@@ -18,6 +18,7 @@ from auricle.api import Intent, Sentences
 from auricle.pipeline import wording
 from auricle.pipeline.phonetic.graph import Template
 from auricle.pipeline.phonetic.numbers import SpokenRange
+from auricle.pipeline.word_list import WordList
 
 LONGEST_TEXT = 300
 """Characters; longer text is no command."""
@@ -80,11 +81,13 @@ class Grammar:
                 return min(matches, key=_rank)
         return None
 
-    def learn_numbers(self) -> None:
-        """Spell out the numbers of all ranges now, and not at the first command that may have one."""
+    def learn_lists(self) -> None:
+        """Spell out the numbers of all ranges now, and look through all lists, and not at the first command."""
         for plugin in self._plugins:
             for name, values in plugin.lists.items():
-                if isinstance(values, RangeSlotList):
+                if isinstance(values, WordList):
+                    values.learn()
+                elif isinstance(values, RangeSlotList):
                     data = IntentData([f"{{{name}}}"], slot_lists={name: values})
                     alone = Intents(language=self.language, intents={name: TemplateGroup(name, [data])})
                     any(recognize_all("-", alone))
@@ -235,7 +238,7 @@ def _word_list(name: str, values: tuple[str, ...] | Mapping[str, object], langua
     words = [(wording.template(word, language), value) for word, value in pairs]
     if not words or not all(word for word, _ in words):
         raise ValueError("it has no words, or an empty one")
-    return TextSlotList.from_tuples(words, name=name)
+    return WordList(name=name, values=TextSlotList.from_tuples(words).values)
 
 
 def _rank(match: RecognizeResult) -> tuple[int, int, int, str]:

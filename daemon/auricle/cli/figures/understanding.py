@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from itertools import islice, product
 from os import environ
 
-import numpy as np
-
 from auricle.api import Sentences
 from auricle.app import make_host, no_broker
 from auricle.cli.figures.figure import Bench, Figure, Plan
@@ -117,15 +115,10 @@ def _figures(what: str, grammar: Grammar, said: Sequence[str], rounds: int) -> l
     return [
         Figure(f"{what}: phonemes of the graph", "", (len(sound),)),
         Figure(f"{what}: making the graph", "s", (made_s,)),
-        *_spread(f"{what}: a text", whole),
-        *(figure for kind in _KINDS for figure in _spread(f"{what}: a text, {kind}", timed.texts_ms[kind])),
-        *_spread(f"{what}: a transcript of {TEXTS + 1} texts", timed.transcripts_ms),
+        Figure(f"{what}: a text", "ms", tuple(whole)),
+        *(Figure(f"{what}: a text, {kind}", "ms", tuple(timed.texts_ms[kind])) for kind in _KINDS),
+        Figure(f"{what}: a transcript of {TEXTS + 1} texts", "ms", tuple(timed.transcripts_ms)),
     ]
-
-
-def _spread(name: str, samples: Sequence[float]) -> Iterator[Figure]:
-    yield Figure(name, "ms", tuple(samples))
-    yield Figure(f"{name}, 95th percentile", "ms", (float(np.percentile(samples, 95)),))
 
 
 def _misheard(text: str, chance: random.Random) -> str:

@@ -9,6 +9,7 @@ through the rows, which are its exact heuristic (Soong and Huang 1991).
 """
 
 import heapq
+import mmap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -80,12 +81,13 @@ class Walk:
         self._best = np.zeros(len(heard), dtype=np.float32)
         self._row_of = np.zeros(len(graph), dtype=np.int32)
         """Node to its row; 0 where it was given up."""
-        self._rows: FloatArray = np.empty((1024, len(heard)), dtype=np.float32)
+        room = 2 + sum(min(rank.end - rank.first, most_rows) for rank in graph.ranks)
+        self._rows = _pages(room, len(heard))
         """Row by position, from 1: cost, less what it is if nothing was said, so that insertions cost nothing."""
         self._used = 1
-        self._lowest: Rows = np.empty(len(self._rows), dtype=np.int32)
+        self._lowest: Rows = np.empty(room, dtype=np.int32)
         """Row to the fewest phonemes heard at which it is not infinite."""
-        self._beyond: Rows = np.empty(len(self._rows), dtype=np.int32)
+        self._beyond: Rows = np.empty(room, dtype=np.int32)
         """Row to the most, and one."""
         self._follow()
 
@@ -123,9 +125,7 @@ class Walk:
                     continue
             if len(nodes):
                 on = self._stretch(rows)
-                costs = np.empty((on.end - on.first, len(nodes)), dtype=np.float32)
-                self._say(nodes, rows, on, costs)
-                self._keep(nodes, costs, on)
+                self._keep(nodes, self._said(nodes, rows, on), on)
 
     def _meet(self, nodes: IntArray, rows: Rows, owners: Rows, into: Rows) -> None:
         """The same where ways meet in junctions besides. owners: the junction that each way is `into`."""
@@ -135,10 +135,9 @@ class Walk:
         firsts = begins.nonzero()[0]
         best = np.minimum.reduceat(self._rows.take(into, axis=0), firsts, axis=0)
         on = self._stretch(np.concatenate((rows, into)))
-        costs = np.empty((on.end - on.first, len(nodes) + len(firsts)), dtype=np.float32)
+        costs = best[:, on.first : on.end].T
         if len(nodes):
-            self._say(nodes, rows, on, costs[:, : len(nodes)])
-        costs[:, len(nodes) :] = best[:, on.first : on.end].T
+            costs = np.concatenate((self._said(nodes, rows, on), costs), axis=1)
         self._keep(np.concatenate((nodes, owners.take(firsts))), costs, on)
 
     def _stretch(self, rows: Rows) -> Stretch:
@@ -147,17 +146,19 @@ class Walk:
             return self._heard.stretch(0, self._heard.longest + 1)
         return self._heard.stretch(int(self._lowest.take(rows).min()), int(self._beyond.take(rows).max()))
 
-    def _say(self, nodes: IntArray, rows: Rows, on: Stretch, costs: FloatArray) -> None:
-        """Fill in the costs of having said one phoneme more, from the rows of what was said before it."""
+    def _said(self, nodes: IntArray, rows: Rows, on: Stretch) -> FloatArray:
+        """The costs of having said one phoneme more, from the rows of what was said before it. Position by node."""
         before = np.ascontiguousarray(self._rows.take(rows, axis=0)[:, on.first : on.last].T)
+        costs = np.empty((on.end - on.first, len(nodes)), dtype=np.float32)
         np.add(before, _DELETION, out=costs[: len(before)])
         costs[len(before) :] = np.inf
         if on.end > on.second:
             misheard = self._steps.take(self._graph.phone.take(nodes), axis=0)[:, on.second : on.end].T
             later = costs[on.second - on.first :]
-            np.minimum(later, before[on.before] + misheard, out=later)
+            np.minimum(later, before.take(on.before, axis=0) + misheard, out=later)
         for jump in on.jumps:  # any number of insertions
-            np.minimum(costs, costs[jump], out=costs)
+            np.minimum(costs, costs.take(jump, axis=0), out=costs)
+        return costs
 
     def _keep(self, nodes: IntArray, costs: FloatArray, on: Stretch) -> None:
         """Keep the rows of those of these nodes that the bound, the beam and the number of them leave."""
@@ -173,23 +174,16 @@ class Walk:
         kept = (np.minimum.reduce(costs - most[begin:stop, None], axis=0) <= 0).nonzero()[0]
         if len(kept) > self._most_rows:
             over = np.minimum.reduce(costs - best[begin:stop, None], axis=0).take(kept)
-            kept = kept[over <= np.partition(over, self._most_rows)[self._most_rows]]
+            kept = kept[np.sort(np.argpartition(over, self._most_rows)[: self._most_rows])]
         first, need = self._used, self._used + len(kept)
-        self._make_room(need)
         rows = self._rows[first:need]
-        rows.fill(np.inf)
+        if stop - begin < len(self._heard):
+            rows.fill(np.inf)
         rows[:, on.first + begin : on.first + stop] = np.ascontiguousarray(costs.T).take(kept, axis=0)
         self._lowest[first:need] = self._heard.depth[on.first + begin]
         self._beyond[first:need] = self._heard.depth[on.first + stop - 1] + 1
         self._row_of[nodes.take(kept)] = np.arange(first, need)
         self._used = need
-
-    def _make_room(self, need: int) -> None:
-        more = max(need, 2 * len(self._rows)) - len(self._rows)
-        if need > len(self._rows):
-            self._rows = np.concatenate((self._rows, np.empty((more, len(self._heard)), dtype=np.float32)))
-            self._lowest = np.concatenate((self._lowest, np.empty(more, dtype=np.int32)))
-            self._beyond = np.concatenate((self._beyond, np.empty(more, dtype=np.int32)))
 
     def paths(self, within: float, limit: float, text: int = 0) -> Iterator[Path]:
         """Yield what a text may stand for, best first; one meaning may come repeatedly.
@@ -252,6 +246,12 @@ class Walk:
 
     def _word(self, node: int, spent: float) -> tuple[tuple[str, float], ...]:
         return ((self._graph.texts[node], spent),) if node in self._graph.texts else ()
+
+
+def _pages(rows: int, columns: int) -> FloatArray:
+    """A matrix in memory of its own: of it the system gives what is used, and has it back with the matrix."""
+    private = mmap.mmap(-1, rows * columns * 4, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    return np.frombuffer(private, dtype=np.float32).reshape(rows, columns)
 
 
 def nearest(
