@@ -169,7 +169,7 @@ class ChatterboxEngine(TtsEngine):
                 raise EngineOutOfMemory(f"Chatterbox is out of memory on {self.device} in the middle of a sentence")
         samples = self._piece(text, voice, language, parameters, retaken)
         if pitch:
-            samples = self._loaded().marked(pitch_shifted(samples, RATE_HZ, pitch))
+            samples = self._loaded().marked_anew(pitch_shifted(samples, RATE_HZ, pitch))
         yield faded(trimmed(samples, RATE_HZ), RATE_HZ)
 
     def _streamed(

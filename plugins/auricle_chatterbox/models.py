@@ -5,6 +5,7 @@ the codes and can raise between two of them, or render those there are; a hook o
 the only choice.
 """
 
+import logging
 import queue
 import threading
 import time
@@ -26,6 +27,7 @@ from auricle_chatterbox.seam import HELD_S
 from auricle_chatterbox.steady import SAMPLES_OF_FRAME, Steady
 
 FloatArray = npt.NDArray[np.float32]
+_log = logging.getLogger("auricle.engines.chatterbox")
 
 _VALID_CODES = 6561
 _GRACE_CODES = 50
@@ -40,6 +42,9 @@ _FIRST_CODES = 25
 _GROWTH = 1.5
 """Each render makes all of the sentence so far anew, so they get rarer; what was played before covers the wait."""
 _TURBO_STEPS = 2
+_MOST_MARKS = 3
+_MARKED = 0.9
+"""Share of the watermark's bits that are read; all or none of them, mostly."""
 
 _CLASSES = {
     "chatterbox": (ChatterboxTTS, tts.Conditionals),
@@ -171,10 +176,26 @@ class Model:
             thread.join()
 
     def marked(self, samples: FloatArray) -> FloatArray:
-        """The same with the watermark put in once more: a change of pitch has taken it out."""
+        """The same with the watermark put in."""
         with _marking():
             again = self._model.watermarker.apply_watermark(samples, sample_rate=_RATE_HZ)
         return np.asarray(again, dtype=np.float32).reshape(-1)
+
+    def marked_anew(self, samples: FloatArray) -> FloatArray:
+        """The same with the watermark put in once more: a change of pitch has taken it out.
+
+        What the change has left of the old one can hide the new one: then it is put in again, until it can be read.
+        """
+        for _ in range(_MOST_MARKS):
+            samples = self.marked(samples)
+            with _marking():
+                found = self._model.watermarker.get_watermark(samples, sample_rate=_RATE_HZ)
+            if float(np.mean(found)) > _MARKED:
+                return samples
+        _log.warning(
+            "no watermark can be read from speech of another pitch, though it was put in %d times", _MOST_MARKS
+        )
+        return samples
 
     def begin(self) -> None:
         """A new request: what was abandoned is past."""
