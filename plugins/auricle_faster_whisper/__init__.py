@@ -43,6 +43,14 @@ class FasterWhisperConfig(PluginConfig, frozen=True, kw_only=True):
     short_context: Annotated[
         bool, Meta(description="Encode only as much time as was spoken: three to five times quicker for commands.")
     ] = True
+    prompt: Annotated[
+        str,
+        Meta(
+            max_length=2_000,
+            description="Words that are likely to be said, such as names of rooms, beside those of [stt] prompt; spelt "
+            "as you like.",
+        ),
+    ] = ""
 
 
 class FasterWhisper:

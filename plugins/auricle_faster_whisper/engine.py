@@ -3,6 +3,7 @@
 import importlib.util
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import ctranslate2
@@ -17,12 +18,15 @@ from auricle_whisper_core import (
     LEAD_S,
     LEAST_CONTEXT,
     MOST_TOKENS,
+    UNSURE_LOGPROB,
     Decoded,
     FloatArray,
     LogMel,
     WhisperEngine,
+    sure,
     threads,
     token_budget,
+    weighed,
 )
 
 EMBEDDED = "tiny.en"
@@ -31,15 +35,13 @@ _FILES = ("model.bin", "config.json", "tokenizer.json")
 
 _LEAST = 1e-30
 """Probability; smaller ones have no number in float32."""
-UNSURE_LOGPROB = -0.2
-"""Mean log probability of a token below which it is asked what else may have been said."""
 
 
 class FasterWhisperEngine(WhisperEngine):
     """Whisper over CTranslate2. One request at a time."""
 
     def __init__(self, config: FasterWhisperConfig) -> None:
-        super().__init__(short_context=config.short_context, languages=config.languages)
+        super().__init__(short_context=config.short_context, languages=config.languages, prompt=config.prompt)
         self._config = config
         self._heard: tuple[ctranslate2.StorageView, list[int]] | None = None
         """What was encoded last, and the prompt that it was decoded after."""
@@ -65,6 +67,7 @@ class FasterWhisperEngine(WhisperEngine):
         self.judges = "alignment_heads" in (folder / "config.json").read_text(encoding="utf-8")
         self._mel = LogMel(self._model.n_mels)
         self._end = self._token("<|endoftext|>")
+        self._before = self._token("<|startofprev|>")
         hush = np.random.default_rng(0).normal(0.0, 0.01, INBOUND_RATE_HZ).astype(np.float32)
         self.decode(hush, LEAST_CONTEXT, "en")
 
@@ -74,6 +77,9 @@ class FasterWhisperEngine(WhisperEngine):
 
     def knows(self, language: str) -> bool:
         return self._tokenizer.token_to_id(f"<|{language}|>") is not None
+
+    def tokens_of(self, text: str) -> list[int]:
+        return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
     def close(self) -> None:
         self._model.unload_model()
@@ -87,18 +93,39 @@ class FasterWhisperEngine(WhisperEngine):
         self._heard = None
         encoded = self._model.encode(ctranslate2.StorageView.from_array(features))
         spoken = language or self._spoken(encoded)
-        prompt = self._prompt(spoken)
-        self._heard = encoded, prompt
+        marks = self._prompt(spoken)
+        # Texts are weighed without the hint: with it some would be likelier for being in it.
+        self._heard = encoded, marks
         budget = token_budget(samples)
+        others = self._config.alternatives
+        if not (hint := self.hint(spoken)):
+            plain = self._written(encoded, marks, budget, self._config.beam_size)
+            if others and plain.text and plain.logprob < UNSURE_LOGPROB:
+                beams = self._written(encoded, marks, budget, others, others)
+                found = dict.fromkeys((beams.text, *beams.alternatives))
+                found.pop(plain.text, None)
+                plain = replace(plain, alternatives=tuple(found))
+            return plain, spoken
+        hinted = self._written(encoded, [self._before, *hint, *marks], budget, self._config.beam_size)
+        if sure(hinted):
+            return hinted, spoken
+        plain = self._written(encoded, marks, budget, max(others, self._config.beam_size), others)
+        return weighed(hinted, plain), spoken
+
+    def _written(
+        self, encoded: ctranslate2.StorageView, prompt: list[int], budget: int, beams: int, hypotheses: int = 1
+    ) -> Decoded:
+        """The likeliest text of what was encoded, with `hypotheses - 1` others as its alternatives."""
         result = self._model.generate(
             encoded,
             [prompt],
-            beam_size=self._config.beam_size,
+            beam_size=beams,
+            num_hypotheses=max(1, hypotheses),
             max_length=len(prompt) + budget,
             return_scores=True,
             return_no_speech_prob=True,
         )[0]
-        tokens = [token for token in result.sequences_ids[0] if token < self._end]
+        tokens, *others = ([token for token in ids if token < self._end] for ids in result.sequences_ids)
         score, no_speech = float(result.scores[0]), float(result.no_speech_prob)
         if not (math.isfinite(score) and math.isfinite(no_speech)):
             raise EngineError(
@@ -106,9 +133,9 @@ class FasterWhisperEngine(WhisperEngine):
             )
         # The score is per token; the end token, which is not among them, counts in Whisper's own mean.
         logprob = score * len(tokens) / (len(tokens) + 1)
-        text = str(self._tokenizer.decode(tokens)).strip()
-        others = self._others(encoded, prompt, budget, text) if text and logprob < UNSURE_LOGPROB else ()
-        return Decoded(text, logprob, no_speech, len(tokens), len(tokens) >= budget, others), spoken
+        text, *alternatives = (str(self._tokenizer.decode(each)).strip() for each in (tokens, *others))
+        found = dict.fromkeys(other for other in alternatives if other and other != text)
+        return Decoded(text, logprob, no_speech, len(tokens), len(tokens) >= budget, tuple(found))
 
     def weigh(self, texts: Sequence[str]) -> Sequence[float] | None:
         if self._heard is None:
@@ -118,24 +145,10 @@ class FasterWhisperEngine(WhisperEngine):
 
     def _likelihood(self, encoded: ctranslate2.StorageView, prompt: list[int], text: str) -> float:
         """One text at a time: a batch projects the sound for each again, and takes twice as long."""
-        tokens = self._tokenizer.encode(f" {text.strip()}", add_special_tokens=False).ids[:MOST_TOKENS]
+        tokens = self.tokens_of(f" {text.strip()}")[:MOST_TOKENS]
         # It puts the mark for no timestamps behind the start itself. Where each token was said is of no interest.
         (aligned,) = self._model.align(encoded, prompt[:-1], [tokens], num_frames=FRAMES_PER_POSITION)
         return sum(math.log(max(_LEAST, probability)) for probability in aligned.text_token_probs)
-
-    def _others(self, encoded: ctranslate2.StorageView, prompt: list[int], budget: int, text: str) -> tuple[str, ...]:
-        """What else the same sound may be, the likeliest first, by a beam over what was encoded already."""
-        wanted = self._config.alternatives
-        if wanted == 0:
-            return ()
-        result = self._model.generate(
-            encoded, [prompt], beam_size=wanted, num_hypotheses=wanted, max_length=len(prompt) + budget
-        )[0]
-        found = (
-            str(self._tokenizer.decode([token for token in tokens if token < self._end])).strip()
-            for tokens in result.sequences_ids
-        )
-        return tuple(dict.fromkeys(other for other in found if other and other != text))
 
     def _prompt(self, language: str) -> list[int]:
         """Never the text before: what was made up once would be made up again."""

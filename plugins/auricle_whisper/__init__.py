@@ -54,7 +54,9 @@ class WhisperConfig(PluginConfig, frozen=True, kw_only=True):
     prompt: Annotated[
         str,
         Meta(
-            max_length=2_000, description="Words that are likely to be said, such as names of rooms; spelt as you like."
+            max_length=2_000,
+            description="Words that are likely to be said, such as names of rooms, beside those of [stt] prompt; spelt "
+            "as you like.",
         ),
     ] = ""
     partials: Annotated[

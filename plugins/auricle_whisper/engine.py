@@ -12,7 +12,7 @@ import transformers
 from auricle.api import INBOUND_RATE_HZ, EngineError, EngineOutOfMemory, EngineUnavailable
 from auricle_whisper import WhisperConfig
 from auricle_whisper.checkpoint import checkpoint_folder, chosen_device, chosen_dtype, load_model, quantise
-from auricle_whisper.decoding import merge_projections
+from auricle_whisper.decoding import Decoding, merge_projections
 from auricle_whisper.network import Network, Said
 from auricle_whisper_core import (
     FRAMES_PER_POSITION,
@@ -28,12 +28,11 @@ from auricle_whisper_core import (
     context_of,
     halves,
     joined,
+    sure,
     threads,
     token_budget,
+    weighed,
 )
-
-_MOST_HINT = MOST_TOKENS - 8
-"""Tokens of the prompt: the half that is not for text, less the marks."""
 
 _BATCH_ON_GPU = 8
 """As many as an engine's server has waiting at most."""
@@ -45,10 +44,15 @@ class TransformersWhisper(WhisperEngine):
     """Whisper over transformers and torch. One request at a time."""
 
     def __init__(self, config: WhisperConfig) -> None:
-        super().__init__(short_context=config.short_context, languages=config.languages, partials=config.partials)
+        super().__init__(
+            short_context=config.short_context,
+            languages=config.languages,
+            partials=config.partials,
+            prompt=config.prompt,
+        )
         self._config = config
         self._kept: tuple[torch.Tensor, list[int]] | None = None
-        """What was encoded last, and the whole prompt that it was decoded after."""
+        """What was encoded last, and the prompt after which texts are weighed."""
 
     def load(self) -> None:
         transformers.utils.logging.set_verbosity_error()
@@ -81,7 +85,7 @@ class TransformersWhisper(WhisperEngine):
         }
         settings = model.generation_config
         self._multilingual = bool(getattr(settings, "is_multilingual", len(self._vocabulary) >= 51_865))
-        self._hint = self._hint_tokens(self._config.prompt)
+        self._before = self._token("<|startofprev|>")
         self.network = Network(model, self._end, timestamps_from=self._untimed + 1)
         hush = np.random.default_rng(0).normal(0.0, 0.01, INBOUND_RATE_HZ).astype(np.float32)
         try:
@@ -99,6 +103,9 @@ class TransformersWhisper(WhisperEngine):
 
     def knows(self, language: str) -> bool:
         return language in self._languages_by_token.values() or language == "en"
+
+    def tokens_of(self, text: str) -> list[int]:
+        return list(self._tokenizer.encode(text, add_special_tokens=False))
 
     def close(self) -> None:
         del self.network
@@ -146,7 +153,7 @@ class TransformersWhisper(WhisperEngine):
         spoken = [language or self._spoken(row) for (_, language), row in zip(windows, probabilities, strict=True)]
         found = [(Decoded("", 0.0, gone, 0, cut=False), code) for gone, code in zip(no_speech, spoken, strict=True)]
         rest = [number for number, gone in enumerate(no_speech) if gone <= NO_SPEECH]
-        prompts = {number: [*self._hint, self._start, *self._prompt(spoken[number])] for number in rest}
+        prompts = {number: self._whole(spoken[number]) for number in rest}
         budgets = {number: token_budget(windows[number][0]) for number in rest}
         # Prompts of one length go together: no row of a batch has room left before its text.
         for length in sorted({len(prompt) for prompt in prompts.values()}):
@@ -174,34 +181,59 @@ class TransformersWhisper(WhisperEngine):
             raise EngineError("sound that is no number cannot be transcribed: convert it to 16 bits")
         self._kept = None
         encoded = self.network.encode(torch.from_numpy(self._heard(samples, context))[None])
-        # Without the hint: after words, Whisper takes hiss for more of them. All at once where the language is known.
-        known = self._prompt(language) if language or not self._multilingual else None
-        probabilities, scores, state = self.network.begin(encoded, [self._start, *(known or ())])
-        # The token for no speech has had two names; it has always stood here.
-        no_speech = float(probabilities[self._untimed - 1])
-        spoken = language or self._spoken(probabilities)
+        state = self.network.begin(encoded)
+        marks = self._prompt(language) if language or not self._multilingual else None
+        probabilities, scores = self.network.take(state, [self._start, *(marks or ())])
+        no_speech, spoken = self._no_speech(probabilities), language or self._spoken(probabilities)
+        # This gate has no hint: after words, Whisper takes hiss for more of them.
         if no_speech > NO_SPEECH:
             return Decoded("", 0.0, no_speech, 0, cut=False), spoken
+        if marks is None:
+            marks = self._prompt(spoken)
+            scores = self.network.take(state, marks)[1]
         budget = token_budget(samples)
-        prompt = self._prompt(spoken)
-        whole = [*self._hint, self._start, *prompt]
-        self._kept = encoded, whole
+        plain, whole = [self._start, *marks], self._whole(spoken)
+        # Texts are weighed without the hint too: with it some would be likelier for being in it.
+        self._kept = encoded, plain
+        if whole == plain:
+            return self._written(encoded, state, plain, scores, no_speech, budget), spoken
+        state.rewind()
+        hinted = self._written(encoded, state, whole, self.network.take(state, whole)[1], no_speech, budget)
+        if sure(hinted):
+            return hinted, spoken
+        state.rewind()
+        scores = self.network.take(state, plain)[1]
+        return weighed(hinted, self._written(encoded, state, plain, scores, no_speech, budget)), spoken
+
+    def _written(
+        self,
+        encoded: torch.Tensor,
+        state: Decoding,
+        prompt: list[int],
+        scores: torch.Tensor,
+        no_speech: float,
+        budget: int,
+    ) -> Decoded:
+        """The text after a prompt. state, scores: those after it."""
         if self._config.beams > 1:
-            return self._decoded(
-                self.network.beams(encoded, whole, budget, self._config.beams), no_speech, budget
-            ), spoken
-        if self._hint:
-            state.rewind()
-            scores = self.network.more(state, whole)
-        elif known is None:
-            scores = self.network.more(state, prompt)
-        return self._decoded(self.network.greedy(state, scores, budget), no_speech, budget), spoken
+            said = self.network.beams(encoded, prompt, budget, self._config.beams)
+        else:
+            said = self.network.greedy(state, scores, budget)
+        return self._decoded(said, no_speech, budget)
+
+    def _decoded(self, said: Said, no_speech: float, budget: int) -> Decoded:
+        text = str(self._tokenizer.decode([token for token in said.tokens if token < self._end])).strip()
+        return Decoded(text, said.logprob, no_speech, len(said.tokens), cut=len(said.tokens) >= budget)
+
+    def _no_speech(self, probabilities: torch.Tensor) -> float:
+        """Of those after the start. The token for it has had two names; it has always stood here."""
+        return float(probabilities[self._untimed - 1])
 
     def weigh(self, texts: Sequence[str]) -> Sequence[float] | None:
         if self._kept is None:
             return None
         encoded, whole = self._kept
-        tokens = [self._tokenizer.encode(f" {text.strip()}", add_special_tokens=False)[:MOST_TOKENS] for text in texts]
+        tokens = [self.tokens_of(f" {text.strip()}")[:MOST_TOKENS] for text in texts]
         try:
             return self.network.likelihoods(encoded, whole, tokens)
         except torch.OutOfMemoryError as error:
@@ -215,22 +247,16 @@ class TransformersWhisper(WhisperEngine):
         lead = np.zeros(int(LEAD_S * INBOUND_RATE_HZ), dtype=np.float32)
         return self._mel.padded(np.concatenate([lead, samples]), context * FRAMES_PER_POSITION)
 
-    def _decoded(self, said: Said, no_speech: float, budget: int) -> Decoded:
-        text = str(self._tokenizer.decode([token for token in said.tokens if token < self._end])).strip()
-        return Decoded(text, said.logprob, no_speech, len(said.tokens), cut=len(said.tokens) >= budget)
+    def _whole(self, language: str) -> list[int]:
+        """The prompt with the hint before it, if there is one."""
+        hint = self.hint(language)
+        return [*([self._before, *hint] if hint else ()), self._start, *self._prompt(language)]
 
     def _prompt(self, language: str | None) -> list[int]:
         """What follows the start. Never the text before: what was made up once would be made up again."""
         if not self._multilingual:
             return [self._untimed]
         return [self._token(f"<|{language}|>"), self._token("<|transcribe|>"), self._untimed]
-
-    def _hint_tokens(self, words: str) -> list[int]:
-        """Before the start: words that Whisper is led to believe were said before. The last of too many are kept."""
-        if not words.strip():
-            return []
-        tokens = self._tokenizer.encode(f" {words.strip()}", add_special_tokens=False)
-        return [self._token("<|startofprev|>"), *tokens[-_MOST_HINT:]]
 
     def _spoken(self, probabilities: torch.Tensor) -> str:
         if not self._multilingual or not self._languages_by_token:

@@ -55,20 +55,18 @@ class Network:
             features = features.to(self.model.device, self.model.dtype)
             return self.model.model.encoder(features).last_hidden_state
 
-    def begin(self, encoded: torch.Tensor, prompt: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor, Decoding]:
-        """Probabilities of the token after the first, scores of the token after the last, and the state to go on."""
+    def begin(self, encoded: torch.Tensor) -> Decoding:
         with torch.inference_mode():
-            state = Decoding(self.model, encoded)
+            return Decoding(self.model, encoded)
+
+    def take(self, state: Decoding, prompt: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Probabilities of the token after the first of the prompt, scores of the token after the last."""
+        with torch.inference_mode():
             scores = state.step(prompt)
             probabilities = scores[0].softmax(-1)
         if not bool(probabilities.isfinite().all()):
             raise EngineError(NO_NUMBER)
-        return probabilities, scores[-1], state
-
-    def more(self, state: Decoding, prompt: Sequence[int]) -> torch.Tensor:
-        """Take more of the prompt; scores of the token after it."""
-        with torch.inference_mode():
-            return state.step(prompt)[-1]
+        return probabilities, scores[-1]
 
     def greedy(self, state: Decoding, scores: torch.Tensor, budget: int) -> Said:
         """Go on from a state whose last scores are given with the likeliest tokens, `budget` of them at most."""

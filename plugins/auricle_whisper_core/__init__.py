@@ -14,7 +14,18 @@ from auricle_whisper_core.decoding import (
     token_budget,
 )
 from auricle_whisper_core.engine import SURE_LANGUAGE, WhisperEngine
-from auricle_whisper_core.judge import NO_SPEECH, Decoded, Verdict, hopeless, joined, judge
+from auricle_whisper_core.hint import hint_tokens
+from auricle_whisper_core.judge import (
+    NO_SPEECH,
+    UNSURE_LOGPROB,
+    Decoded,
+    Verdict,
+    hopeless,
+    joined,
+    judge,
+    sure,
+    weighed,
+)
 from auricle_whisper_core.mel import HOP_SAMPLES, FloatArray, LogMel
 from auricle_whisper_core.windows import LONGEST, growing_windows, halves, windows
 
@@ -29,6 +40,7 @@ __all__ = [
     "NO_SPEECH",
     "POSITIONS_PER_S",
     "SURE_LANGUAGE",
+    "UNSURE_LOGPROB",
     "Agreement",
     "Decoded",
     "FloatArray",
@@ -38,11 +50,14 @@ __all__ = [
     "context_of",
     "growing_windows",
     "halves",
+    "hint_tokens",
     "hopeless",
     "joined",
     "judge",
     "loud_enough",
+    "sure",
     "threads",
     "token_budget",
+    "weighed",
     "windows",
 ]

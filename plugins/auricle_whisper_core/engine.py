@@ -7,9 +7,10 @@ from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from auricle.api import INBOUND_RATE_HZ, AudioFrame, BadRequest, EngineError, SttEngine, Transcript
+from auricle.api import INBOUND_RATE_HZ, AudioFrame, BadRequest, EngineError, Expected, SttEngine, Transcript
 from auricle_whisper_core.agreement import Agreement
 from auricle_whisper_core.decoding import FULL_CONTEXT, context_of, loud_enough
+from auricle_whisper_core.hint import MOST_TOKENS_BEFORE, hint_tokens
 from auricle_whisper_core.judge import Decoded, Verdict, hopeless, judge
 from auricle_whisper_core.mel import FloatArray
 from auricle_whisper_core.windows import growing_windows, windows
@@ -27,10 +28,16 @@ class WhisperEngine(SttEngine):
 
     judges = True
 
-    def __init__(self, *, short_context: bool, languages: Sequence[str], partials: bool = False) -> None:
+    def __init__(
+        self, *, short_context: bool, languages: Sequence[str], partials: bool = False, prompt: str = ""
+    ) -> None:
+        """prompt: the user's own words for what is likely to be said, in any language."""
         self._short_context = short_context
         self._languages = tuple(languages)
         self._partials = partials
+        self._own_words = prompt.strip()
+        self._expected: Expected | None = None
+        self._hint: tuple[Expected | None, list[int]] | None = None
         self._utterance = ""
         """Whose sound `weigh` knows; empty is nobody's."""
 
@@ -42,6 +49,10 @@ class WhisperEngine(SttEngine):
     @abstractmethod
     def knows(self, language: str) -> bool:
         """Whether the vocabulary has a token for this ISO 639-1 code."""
+
+    @abstractmethod
+    def tokens_of(self, text: str) -> Sequence[int]:
+        """The text's tokens, none of which is a mark."""
 
     @abstractmethod
     def decode(self, samples: FloatArray, context: int, language: str | None) -> tuple[Decoded, str]:
@@ -65,6 +76,21 @@ class WhisperEngine(SttEngine):
         if not all(map(math.isfinite, found)):
             raise EngineError("Whisper computed no number for one of the texts")
         return found
+
+    def expect(self, expected: Expected | None) -> None:
+        self._expected = expected
+
+    def hint(self, language: str) -> list[int]:
+        """What is put before a text in this language, without the mark that begins it; empty for nothing."""
+        expected = self._expected
+        if expected is not None and expected.language.lower().replace("_", "-").split("-")[0] != language:
+            expected = None
+        if self._hint is None or self._hint[0] != expected:
+            own = list(self.tokens_of(f" {self._own_words}")) if self._own_words else []
+            phrases = hint_tokens(expected.phrases, self.tokens_of) if expected is not None else []
+            # The last are the nearest to the text, and have the most weight.
+            self._hint = expected, [*phrases, *own][-MOST_TOKENS_BEFORE:]
+        return self._hint[1]
 
     def transcribe(self, frames: Iterator[AudioFrame], language: str | None) -> Iterator[Transcript]:
         """Windows of a long recording are decoded as they fill up, each a partial; a command is one window."""

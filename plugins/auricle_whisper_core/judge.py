@@ -2,7 +2,7 @@
 
 import re
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 NO_SPEECH = 0.6
@@ -11,6 +11,8 @@ PHANTOM_NO_SPEECH = 0.3
 """The same for texts that Whisper is known to make up."""
 GUESSED_LOGPROB = -1.0
 """Mean log probability of a token below which the decoder guesses."""
+UNSURE_LOGPROB = -0.2
+"""The same, below which it is worth its time to ask what else may have been said."""
 POOR_LOGPROB = -0.4
 """The same, below which a decode with the whole context is worth its time."""
 LOOP_COMPRESSION = 2.4
@@ -62,6 +64,29 @@ def judge(decoded: Decoded) -> Verdict:
     ):
         return Verdict.AGAIN
     return Verdict.KEEP
+
+
+def sure(decoded: Decoded) -> bool:
+    """Whether a text that was written after a hint stands without another look."""
+    return (
+        decoded.logprob >= UNSURE_LOGPROB
+        and decoded.no_speech <= PHANTOM_NO_SPEECH
+        and not decoded.cut
+        and not loop_words(plain_words(decoded.text))
+    )
+
+
+def weighed(hinted: Decoded, plain: Decoded) -> Decoded:
+    """Of one window that was decoded with a hint, unsurely, and without: one result that knows of both.
+
+    Whether there was speech the plain one tells, since after words Whisper takes hiss for more of them.
+    """
+    looped = hinted.cut or loop_words(plain_words(hinted.text))
+    if looped or not hinted.text or not plain.text:
+        return plain
+    others = dict.fromkeys((plain.text, *plain.alternatives))
+    others.pop(hinted.text, None)
+    return replace(hinted, no_speech=plain.no_speech, alternatives=tuple(others))
 
 
 def hopeless(decoded: Decoded) -> bool:

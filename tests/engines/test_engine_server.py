@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from auricle.api import BadRequest, EngineError, SynthesisRequest
+from auricle.api import BadRequest, EngineError, Expected, SynthesisRequest
 from auricle.engines import messages as m
 from auricle.engines import uri, wire
 from auricle.engines.client import connected, describe, ping
@@ -35,6 +35,34 @@ async def test_speech_becomes_text_with_language_and_confidence(parts: EnginePar
     heard = await transcript(stt, frames=5, language="de")
     assert heard.text.startswith("samples=8000 request=1")
     assert (heard.language, heard.confidence, heard.final) == ("de", 0.75, True)
+
+
+async def test_an_engine_is_told_what_is_expected_of_each_utterance_by_itself(parts: EngineParts) -> None:
+    stt = parts.stt(await parts.served("stt"))
+    told = await transcript(stt, expected=Expected("en", ("flat white", "größe")))
+    assert told.text.endswith(" expected=en:flat white|größe")
+    assert "expected" not in (await transcript(stt)).text
+
+
+@pytest.mark.parametrize(
+    "expected",
+    [
+        7,
+        {"phrases": ["a"]},
+        {"language": 5, "phrases": ["a"]},
+        {"language": "en", "phrases": "latte"},
+        {"language": "en", "phrases": ["latte", 5]},
+        {"language": "en", "phrases": ["a" * 101]},
+        {"language": "en", "phrases": ["a"] * 257},
+    ],
+)
+async def test_a_hint_that_does_not_fit_is_refused(parts: EngineParts, expected: object) -> None:
+    async with connected(await parts.served("stt")) as client:
+        await client.send(m.Event("transcribe", {m.EXTRAS: {"expected": expected}}))
+        with pytest.raises(BadRequest, match=r"expected|language"):
+            await client.receive(10)
+        await client.send(m.Ping("still here").event())
+        assert (await client.receive(10)).type == "pong"
 
 
 async def test_partials_come_while_speech_goes_on(parts: EngineParts) -> None:

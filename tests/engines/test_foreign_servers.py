@@ -9,7 +9,7 @@ from wyoming.client import AsyncClient
 from wyoming.event import Event
 from wyoming.server import AsyncEventHandler, AsyncServer
 
-from auricle.api import EngineError, EngineUnavailable, SynthesisRequest, Voice
+from auricle.api import EngineError, EngineUnavailable, Expected, SynthesisRequest, Voice
 from auricle.engines import messages as m
 from auricle.engines.chain import FallbackStt
 from auricle.engines.place import Remote
@@ -80,6 +80,12 @@ async def test_a_foreign_server_transcribes(parts: EngineParts, foreign: str) ->
         ("turn on the 16000", True),
     ]
     assert (found[-1].language, found[-1].confidence) == ("en", None)
+
+
+async def test_a_foreign_server_is_not_harmed_by_a_hint(parts: EngineParts, foreign: str) -> None:
+    expected = Expected("en", ("a phrase of a hundred characters at the most, " * 2,) * 256)
+    heard = await transcript(parts.stt(foreign), language="en", expected=expected)
+    assert (heard.text, heard.language) == ("turn on the 16000", "en")
 
 
 async def test_a_foreign_server_speaks(parts: EngineParts, foreign: str) -> None:

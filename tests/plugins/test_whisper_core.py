@@ -29,6 +29,9 @@ class ScriptedWhisper(WhisperEngine):
     def knows(self, language: str) -> bool:
         return language in ("en", "de")
 
+    def tokens_of(self, text: str) -> list[int]:
+        return [len(word) for word in text.split()]
+
     def decode(self, samples: FloatArray, context: int, language: str | None) -> tuple[Decoded, str]:
         self.asked.append((round(len(samples) / 16_000, 2), context))
         words = self.script[: len(samples) // 8_000]

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from auricle.api import AudioFrame, EngineSpec, Transcript
+from auricle.api import AudioFrame, EngineSpec, Expected, Transcript
 from auricle.engines.patience import Policy
 from auricle.engines.place import Remote
 from auricle.engines.proxy import WyomingStt, WyomingTts
@@ -98,9 +98,11 @@ async def speech(frames: int = 5, samples: int = 1_600, pause_s: float = 0.0) ->
         yield AudioFrame(b"\1\0" * samples, 48_000 + index * samples)
 
 
-async def transcript(stt: WyomingStt, frames: int = 5, language: str | None = None) -> Transcript:
+async def transcript(
+    stt: WyomingStt, frames: int = 5, language: str | None = None, expected: Expected | None = None
+) -> Transcript:
     """The final one."""
-    return [heard async for heard in stt.transcribe(speech(frames), language)][-1]
+    return [heard async for heard in stt.transcribe(speech(frames), language, expected)][-1]
 
 
 async def until(true: Callable[[], bool], timeout_s: float = 15.0) -> None:

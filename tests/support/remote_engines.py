@@ -9,7 +9,7 @@ import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator, Sequence
 from typing import Any, TypeVar
 
-from auricle.api import AudioFrame, SttEngine, SynthesisRequest, Transcript, TtsEngine, Voice
+from auricle.api import AudioFrame, Expected, SttEngine, SynthesisRequest, Transcript, TtsEngine, Voice
 from auricle.engines.place import Place, Remote
 from auricle.engines.proxy import WyomingStt, WyomingTts
 
@@ -48,16 +48,20 @@ class SttOverTheWire(SttEngine):
     def __init__(self, place: Place, loop: Loop) -> None:
         self._stt = WyomingStt(place, timeout_s=_PATIENCE_S)
         self._loop = loop
+        self._expected: Expected | None = None
 
     def load(self) -> None:
         """Its server does that."""
+
+    def expect(self, expected: Expected | None) -> None:
+        self._expected = expected
 
     def transcribe(self, frames: Iterator[AudioFrame], language: str | None) -> Iterator[Transcript]:
         async def sent() -> AsyncIterator[AudioFrame]:
             for frame in frames:
                 yield frame
 
-        yield from self._loop.iterate(self._stt.transcribe(sent(), language))
+        yield from self._loop.iterate(self._stt.transcribe(sent(), language, self._expected))
 
     def likelihoods(self, utterance: str, texts: Sequence[str]) -> Sequence[float]:
         return self._loop.run(self._stt.likelihoods(utterance, texts))

@@ -12,6 +12,7 @@ from auricle.api import (
     EngineError,
     EngineSpec,
     EngineUnavailable,
+    Expected,
     PluginConfig,
     SttEngine,
     SynthesisRequest,
@@ -102,11 +103,16 @@ class _Scripted:
 
 
 class ScriptedStt(_Scripted, SttEngine):
+    expected: Expected | None = None
+
     def __init__(self, config: Script) -> None:
         super().__init__(config)
         self.judges = config.judges
         self.weighed = 0
         """Texts."""
+
+    def expect(self, expected: Expected | None) -> None:
+        self.expected = expected
 
     def likelihoods(self, utterance: str, texts: Sequence[str]) -> Sequence[float]:
         if not self.judges or utterance != f"{os.getpid()}-{self.requests}":
@@ -130,6 +136,8 @@ class ScriptedStt(_Scripted, SttEngine):
         said = f"samples={heard} request={self.requests} pid={os.getpid()} prefix={sys.prefix} "
         said += f"model={config.model} languages={','.join(config.languages)} "
         said += f"threads={os.environ.get('OMP_NUM_THREADS')}"
+        if self.expected is not None:
+            said += f" expected={self.expected.language}:{'|'.join(self.expected.phrases)}"
         utterance = f"{os.getpid()}-{self.requests}" if self.judges else ""
         yield Transcript(said, language=language, confidence=0.75, utterance=utterance)
 

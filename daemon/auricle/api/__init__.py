@@ -28,7 +28,7 @@ from auricle.model.errors import (
     PluginError,
 )
 from auricle.model.events import Event, SpeechChanged, StopAsked, TimerChanged, WakeHeard
-from auricle.model.intent import Intent, Question, Reply, Transcript
+from auricle.model.intent import Expected, Intent, Question, Reply, Transcript
 from auricle.model.speech import SynthesisRequest
 from auricle.model.turn import Turn
 
@@ -49,6 +49,7 @@ __all__ = [
     "EngineUnavailable",
     "EngineWrecked",
     "Event",
+    "Expected",
     "Intent",
     "KnownIntent",
     "KnownSlot",

@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 from auricle.api.plugin import PluginConfig
 from auricle.model.audio import INBOUND_RATE_HZ, AudioFrame
 from auricle.model.errors import BadRequest
-from auricle.model.intent import Transcript
+from auricle.model.intent import Expected, Transcript
 from auricle.model.speech import SynthesisRequest
 
 EngineKind = Literal["stt", "tts", "wake", "vad"]
@@ -120,6 +120,9 @@ class SttEngine(ABC):
         Raises BadRequest where that is not kept (any more), EngineError.
         """
         raise BadRequest("this engine does not judge texts", field="utterance")
+
+    def expect(self, expected: Expected | None) -> None:  # noqa: B027 -- most engines cannot be told
+        """Told before each `transcribe`, on its thread, what is likely to be said; none where nothing is known."""
 
     def self_test(self) -> float:
         """Seconds of computing for a second of sound, measured now; called after `load`, where it matters.

@@ -10,6 +10,7 @@ import msgspec
 from auricle import __version__
 from auricle.api import EngineSpec, VadEngine, WakeEngine, WakeWordChoice
 from auricle.config import cache_dir
+from auricle.engines.chain import FallbackStt
 from auricle.engines.fleet import Fleet
 from auricle.engines.inprocess import make_vad, make_wake
 from auricle.host import PluginHost
@@ -31,7 +32,7 @@ from auricle.pipeline.ticket import VoiceSettings
 from auricle.pipeline.transcribe import Transcriber
 from auricle.pipeline.turn import Conversation
 from auricle.pipeline.wake import WakeDetector
-from auricle.ports import Speaker
+from auricle.ports import Speaker, SpeechToText
 from auricle.service import Assistant
 from auricle.settings import Config
 from auricle.status import Status
@@ -142,6 +143,11 @@ def sound_rule(config: Config) -> SoundRule | None:
     return SoundRule(intents.sound_distance, intents.sound_margin, cache_dir(os.environ) / "phonemes")
 
 
+def told_of_orders(config: Config, stt: FallbackStt, dispatcher: Dispatcher) -> SpeechToText:
+    """Speech to text of what is said to the assistant; the sentences have to be prepared."""
+    return stt.of_orders(dispatcher.expected) if config.stt.prompt == "intents" else stt
+
+
 def make_dialogue(config: Config, host: PluginHost, publish: Callable[[Event], None]) -> Dialogue:
     language = config.site.language
     dispatcher = Dispatcher(
@@ -179,7 +185,8 @@ def make_conversation(
             background_s=config.listen.background_s,
         ),
         transcriber=Transcriber(
-            fleet.stt,
+            told_of_orders(config, fleet.stt, dialogue.dispatcher),
+            dictation=fleet.stt,
             language=config.stt.language if isinstance(config.stt.language, str) else None,
             normalized=config.audio.input.normalize,
             since_arrival_s=lambda sample: time.monotonic() - capture.arrived_at(sample),

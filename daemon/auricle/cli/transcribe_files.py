@@ -18,7 +18,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from auricle.api import VadEngine
-from auricle.app import make_host, no_broker
+from auricle.app import make_host, no_broker, told_of_orders
 from auricle.cli.engines_only import STT, VAD, dispatcher_of, running_engines
 from auricle.cli.sound_files import Input, fresh, inputs, write_whole
 from auricle.config import LoadedConfig, state_dir
@@ -63,6 +63,8 @@ async def transcribe_files(loaded: LoadedConfig, names: Sequence[str], wanted: W
     work = _Work(names, wanted)
     jobs = min(jobs, len(work.todo))
     dispatcher = dispatcher_of(loaded) if wanted.intent else None
+    if dispatcher is not None:
+        await asyncio.to_thread(dispatcher.prepare)
     with work.shown():
         await _beside([_job(_sharing_cores(loaded, jobs), work, dispatcher) for _ in range(jobs)])
     return 1 if work.failed else 0
@@ -207,7 +209,8 @@ async def _job(loaded: LoadedConfig, work: _Work, dispatcher: Dispatcher | None)
     """One engine: it is given as many files at a time as it takes chunks, and as many chunks in all."""
     specs = make_host(loaded, state_dir(os.environ), no_broker).engines()
     async with running_engines(loaded, kinds=(STT,)) as fleet:
-        stt = AtATime(fleet.stt, fleet.stt_batch)
+        heard = fleet.stt if dispatcher is None else told_of_orders(loaded.config, fleet.stt, dispatcher)
+        stt = AtATime(heard, fleet.stt_batch)
         work.begin()
         beside = min(fleet.stt_batch(), len(work.todo))
         vads = [make_vad(specs, VAD, loaded.config.engines) for _ in range(beside)]

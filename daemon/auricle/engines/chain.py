@@ -14,7 +14,7 @@ from auricle.engines.proxy import WyomingStt, WyomingTts
 from auricle.model.audio import AudioFrame
 from auricle.model.errors import BadRequest, EngineDied, EngineError, EngineOutOfMemory, EngineUnavailable
 from auricle.model.events import ComponentChanged, ErrorRaised
-from auricle.model.intent import Transcript
+from auricle.model.intent import Expected, Transcript
 from auricle.model.speech import SynthesisRequest
 
 _log = logging.getLogger(__name__)
@@ -119,8 +119,12 @@ class FallbackStt(_Ladder[WyomingStt]):
         self._heard: tuple[str, WyomingStt] | None = None
         """The last utterance whose sound is kept, and by whom."""
 
+    def of_orders(self, expected: Callable[[str | None], Expected | None]) -> "OrderStt":
+        """The same engines for speech that is likely to be what `expected` says for its language."""
+        return OrderStt(self, expected)
+
     async def transcribe(
-        self, frames: AsyncIterator[AudioFrame], language: str | None
+        self, frames: AsyncIterator[AudioFrame], language: str | None, expected: Expected | None = None
     ) -> AsyncGenerator[Transcript, None]:
         """Partials of an engine that then fails are superseded by those of the next. Raises the last EngineError."""
         kept = _Kept(frames, self._kept_s)
@@ -129,7 +133,7 @@ class FallbackStt(_Ladder[WyomingStt]):
             way: _Way[WyomingStt] = _Way()
             for tier in self._attempts(way):
                 try:
-                    async with aclosing(tier.transcribe(kept.again(), language)) as found:
+                    async with aclosing(tier.transcribe(kept.again(), language, expected)) as found:
                         async for transcript in found:
                             if transcript.final:
                                 self._heard = (transcript.utterance, tier) if transcript.utterance else None
@@ -152,6 +156,18 @@ class FallbackStt(_Ladder[WyomingStt]):
         if self._heard is None or self._heard[0] != utterance:
             raise BadRequest("the sound of that utterance is not kept any more", field="utterance")
         return await self._heard[1].likelihoods(utterance, texts)
+
+
+class OrderStt:
+    """Speech to text of orders: the engine is told with each what is likely to be said."""
+
+    def __init__(self, stt: FallbackStt, expected: Callable[[str | None], Expected | None]) -> None:
+        self._stt = stt
+        self._expected = expected
+
+    def transcribe(self, frames: AsyncIterator[AudioFrame], language: str | None) -> AsyncGenerator[Transcript, None]:
+        """As `FallbackStt.transcribe`."""
+        return self._stt.transcribe(frames, language, self._expected(language))
 
 
 class FallbackTts(_Ladder[WyomingTts]):

@@ -34,7 +34,7 @@ from auricle.model.errors import (
     StalledPeer,
     WireError,
 )
-from auricle.model.intent import Transcript
+from auricle.model.intent import Expected, Transcript
 from auricle.model.speech import SynthesisRequest
 
 _CONNECT_S: Final = 5.0
@@ -101,13 +101,12 @@ class WyomingStt(_Proxy):
         self._language = language
 
     async def transcribe(
-        self, frames: AsyncIterator[AudioFrame], language: str | None
+        self, frames: AsyncIterator[AudioFrame], language: str | None, expected: Expected | None = None
     ) -> AsyncGenerator[Transcript, None]:
         """Frames go out as they come. Raises EngineError; an error of `frames` passes through."""
         async with self._request() as client:
-            sender = asyncio.create_task(
-                _send_speech(client, frames, language or self._language), name=f"send speech to {self.place.name}"
-            )
+            asked = _transcribe(language or self._language, expected)
+            sender = asyncio.create_task(_send_speech(client, frames, asked), name=f"send speech to {self.place.name}")
             heard = ""
             try:
                 while True:
@@ -185,9 +184,16 @@ class WyomingTts(_Proxy):
                         yield frame
 
 
-async def _send_speech(client: Client, frames: AsyncIterator[AudioFrame], language: str | None) -> None:
+def _transcribe(language: str | None, expected: Expected | None) -> Event:
     asked = Transcribe(language=language).event()
-    asked.data[EXTRAS] = {"partials": True}
+    extras: dict[str, object] = {"partials": True}
+    if expected is not None:
+        extras["expected"] = {"language": expected.language, "phrases": list(expected.phrases)}
+    asked.data[EXTRAS] = extras
+    return asked
+
+
+async def _send_speech(client: Client, frames: AsyncIterator[AudioFrame], asked: Event) -> None:
     await client.send(asked)
     await client.send(AudioStart(rate=INBOUND_RATE_HZ, width=SAMPLE_BYTES, channels=1, timestamp=0).event())
     first: int | None = None

@@ -1,6 +1,7 @@
 """What a client may ask, read from Wyoming events and checked; and what is said of an engine in `info`."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import auricle
 from auricle.api.engines import EngineSpec, TtsEngine, Voice
@@ -20,7 +21,7 @@ from auricle.engines.messages import (
 )
 from auricle.model.audio import SAMPLE_BYTES
 from auricle.model.errors import BadRequest
-from auricle.model.intent import Transcript
+from auricle.model.intent import LONGEST_PHRASE, MOST_PHRASES, Expected, Transcript
 from auricle.model.speech import SynthesisRequest
 
 _NOBODY = Attribution(name="", url="")
@@ -64,9 +65,33 @@ def synthesis_request(event: Event) -> SynthesisRequest:
     )
 
 
-def transcription(event: Event) -> tuple[str | None, bool]:
-    """The language asked for, and whether partials are. Raises BadRequest."""
-    return _string(event.data, "language"), _table(event.data, EXTRAS).get("partials") is True
+@dataclass(frozen=True, slots=True)
+class Transcription:
+    """How the next utterance is to be heard."""
+
+    language: str | None = None
+    partials: bool = False
+    expected: Expected | None = None
+
+
+def transcription(event: Event) -> Transcription:
+    """Raises BadRequest naming the field that does not fit."""
+    extras = _table(event.data, EXTRAS)
+    return Transcription(_string(event.data, "language"), extras.get("partials") is True, _expected(extras))
+
+
+def _expected(extras: Mapping[str, object]) -> Expected | None:
+    told = _table(extras, "expected")
+    language, phrases = _string(told, "language"), told.get("phrases")
+    if not told or not phrases:
+        return None
+    if not isinstance(phrases, list) or len(phrases) > MOST_PHRASES or language is None:
+        raise BadRequest(
+            f"expected is no language with a list of at most {MOST_PHRASES} phrases in it", field="expected"
+        )
+    if not all(isinstance(phrase, str) and len(phrase) <= LONGEST_PHRASE for phrase in phrases):
+        raise BadRequest(f"a phrase in expected is no string of at most {LONGEST_PHRASE} characters", field="expected")
+    return Expected(language, tuple(phrases))
 
 
 def weighing(event: Event) -> tuple[str, tuple[str, ...]]:

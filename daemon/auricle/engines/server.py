@@ -26,6 +26,7 @@ from auricle.engines.messages import (
     TranscriptStop,
 )
 from auricle.engines.meter import Meter
+from auricle.engines.requests import Transcription
 from auricle.engines.thread import EngineThread, Pieces
 from auricle.engines.together import Together
 from auricle.engines.utterance import Utterance
@@ -148,11 +149,11 @@ class EngineServer:
         self._admit()
         return Pieces(self._thread, lambda: self._meter.speech(engine.synthesize(request)), abandon=engine.abandon)
 
-    def transcribe(self, utterance: Utterance, language: str | None) -> Pieces[Transcript]:
+    def transcribe(self, utterance: Utterance, asked: Transcription) -> Pieces[Transcript]:
         if self._together is None:
             raise BadRequest(f"{self.spec.name} does not listen: it is a {self.spec.kind} engine")
         self._admit()
-        heard = self._together.hear(utterance, language)
+        heard = self._together.hear(utterance, asked.language, asked.expected)
 
         def until_final() -> Iterator[Transcript]:
             found = self._meter.hearing(utterance, heard)
@@ -203,8 +204,7 @@ class _Connection:
         self._limits = server.bounds.wire
         self._answers: set[asyncio.Task[None]] = set()
         self._turn = asyncio.Lock()
-        self._language: str | None = None
-        self._partials = False
+        self._asked = Transcription()
         self._open: Utterance | None = None
         self._hearing = False
         """Between audio-start and audio-stop, also of a request that failed: its chunks are swallowed."""
@@ -265,7 +265,7 @@ class _Connection:
             case _ if event.type == WEIGH:
                 self._answer(self._weigh(*requests.weighing(event)), "weighing")
             case "transcribe":
-                self._language, self._partials = requests.transcription(event)
+                self._asked = requests.transcription(event)
             case "audio-start":
                 self._begin(event)
             case "audio-chunk":
@@ -281,9 +281,9 @@ class _Connection:
             raise BadRequest("audio-start came before the audio-stop of the utterance before it")
         self._hearing = True
         utterance = Utterance(requests.audio_format(event))
-        pieces = self._server.transcribe(utterance, self._language)
+        pieces = self._server.transcribe(utterance, self._asked)
         self._open = utterance
-        self._answer(self._tell(utterance, pieces, self._partials), "transcription")
+        self._answer(self._tell(utterance, pieces, self._asked.partials), "transcription")
 
     def _hear(self, event: Event) -> None:
         if not self._hearing:

@@ -13,7 +13,7 @@ from auricle.api.engines import SttEngine
 from auricle.engines.utterance import Abandoned, Utterance
 from auricle.model.audio import AudioFrame
 from auricle.model.errors import EngineError
-from auricle.model.intent import Transcript
+from auricle.model.intent import Expected, Transcript
 
 _log = logging.getLogger(__name__)
 
@@ -22,10 +22,15 @@ _log = logging.getLogger(__name__)
 class _Request:
     utterance: Utterance
     language: str | None
+    expected: Expected | None = None
     frames: list[AudioFrame] | None = None
     """All of them, once they were asked for; they can be had once only."""
     found: Transcript | None = None
     """Once it was transcribed together with an earlier one."""
+
+    @property
+    def batchable(self) -> bool:
+        return self.utterance.whole and self.expected is None
 
 
 class Together:
@@ -36,9 +41,14 @@ class Together:
         self._lock = threading.Lock()
         self._waiting: list[_Request] = []
 
-    def hear(self, utterance: Utterance, language: str | None) -> Iterator[Transcript]:
-        """What the engine's `transcribe` yields, or the final one only. Iterate it on the engine's thread."""
-        request = _Request(utterance, language)
+    def hear(
+        self, utterance: Utterance, language: str | None, expected: Expected | None = None
+    ) -> Iterator[Transcript]:
+        """What the engine's `transcribe` yields, or the final one only. Iterate it on the engine's thread.
+
+        One of which something is expected is transcribed by itself.
+        """
+        request = _Request(utterance, language, expected)
         with self._lock:
             self._waiting = [other for other in self._waiting if not other.utterance.abandoned]
             self._waiting.append(request)
@@ -52,6 +62,7 @@ class Together:
             yield request.found
         else:
             frames = request.utterance if request.frames is None else request.frames
+            self._engine.expect(request.expected)
             yield from self._engine.transcribe(iter(frames), request.language)
 
     def _batch(self, request: _Request) -> list[_Request]:
@@ -60,9 +71,9 @@ class Together:
             if request not in self._waiting:
                 return []
             self._waiting.remove(request)
-            if self._engine.batch < 2 or not request.utterance.whole:
+            if self._engine.batch < 2 or not request.batchable:
                 return []
-            batch = [request, *(other for other in self._waiting if other.utterance.whole)][: self._engine.batch]
+            batch = [request, *(other for other in self._waiting if other.batchable)][: self._engine.batch]
             self._waiting = [other for other in self._waiting if other not in batch]
         return batch
 
@@ -73,6 +84,7 @@ class Together:
             with suppress(Abandoned):
                 request.frames = list(request.utterance)
                 asked.append((request.frames, request.language))
+        self._engine.expect(None)
         try:
             found = self._engine.transcribe_all(asked)
         except EngineError as error:

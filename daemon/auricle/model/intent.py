@@ -22,6 +22,22 @@ class Transcript:
     """What the engine calls the sound that it keeps of it, to be asked about it again; empty where it keeps none."""
 
 
+MOST_PHRASES = 256
+"""Of one `Expected`."""
+LONGEST_PHRASE = 100
+"""Characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What is likely to be said: a hint for engines that can use one."""
+
+    language: str
+    """Of the phrases; they say nothing about speech in another one."""
+    phrases: tuple[str, ...]
+    """Names and bits of sentences, at most `MOST_PHRASES` of `LONGEST_PHRASE`; an engine has room for some of them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Intent:
     """What the user wants: a name and its filled slots."""

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from auricle.api import AuricleError, Intent, Reply, Sentences, Transcript, Turn
-from auricle.model.intent import Standing
+from auricle.model.intent import Expected, Standing
 from auricle.pipeline.streamed import excused
 from auricle.ports import Judge, Understanding
 
@@ -89,6 +89,11 @@ class Dispatcher:
     def standing(self, text: str, language: str | None = None) -> Standing:
         """How `text`, spoken by somebody who may go on, stands to the sentences."""
         return self._recognizer(language).standing(text)
+
+    def expected(self, language: str | None = None) -> Expected | None:
+        """What is likely to be said; none while the sentences of that language are not compiled."""
+        built = self._built.get(self._known(language))
+        return built.expected if built is not None else None
 
     def match(self, text: str, language: str | None = None) -> Intent | None:
         """Return the intent of the sentence that `text` is or nearly is, by its words; asks no plugin."""

@@ -8,7 +8,8 @@ from typing import TypedDict
 
 from auricle.api import Intent, Sentences
 from auricle.memory import give_back
-from auricle.model.intent import Standing
+from auricle.model.intent import Expected, Standing
+from auricle.pipeline.expected import expected
 from auricle.pipeline.near_miss import NearMisses
 from auricle.pipeline.phonetic.matcher import BySound, Candidate, Hearing, PhonemesUnavailable, SoundRule, Verdict
 from auricle.pipeline.phonetic.weighing import weighed, written
@@ -88,6 +89,8 @@ class Recognizer:
         self._on_fault = on_fault
         self.grammar = Grammar(language, sentences, on_fault)
         self.near = NearMisses(self.grammar, near_miss)
+        self.expected: Expected | None = expected(language, self.grammar.templates())
+        """What is likely to be said."""
         self._standings = Standings(self.grammar, self.match, sentences)
         self._sound: BySound | None = None
         self._lock = threading.Lock()

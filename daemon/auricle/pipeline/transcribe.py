@@ -19,6 +19,7 @@ class Transcriber:
         self,
         stt: SpeechToText,
         *,
+        dictation: SpeechToText | None = None,
         language: str | None,
         normalized: bool,
         since_arrival_s: Callable[[int], float],
@@ -27,12 +28,15 @@ class Transcriber:
         ahead: SpeculationRule | None = None,
         standing: Callable[[str, str | None], Standing] = lambda text, language: Standing.UNKNOWN,
     ) -> None:
-        """since_arrival_s: seconds since the given sample came in. language: None is the engine's own choice.
+        """dictation: for sound that is no turn's, of which nothing is expected; none is `stt`.
+
+        since_arrival_s: seconds since the given sample came in. language: None is the engine's own choice.
 
         ahead: when to begin before the command has ended; without it frames go to the engine as they are spoken, which
         engines that give partials need. standing: how words, in a language, stand to the sentences that are known.
         """
         self._stt = stt
+        self._dictation = dictation or stt
         self._language = language
         self._normalized = normalized
         self._since_arrival_s = since_arrival_s
@@ -71,7 +75,8 @@ class Transcriber:
 
     async def transcribe_frames(self, frames: Sequence[AudioFrame], language: str | None) -> Transcript:
         """Return the transcript of inbound audio that is no turn's. Raises EngineError."""
-        async with aclosing(self._stt.transcribe(_stream(self._prepared(frames)), language or self._language)) as found:
+        heard = self._dictation.transcribe(_stream(self._prepared(frames)), language or self._language)
+        async with aclosing(heard) as found:
             async for transcript in found:
                 if transcript.final:
                     return transcript

@@ -1,6 +1,6 @@
 """Speech to text, text to speech, and the processes that do it."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -24,6 +24,13 @@ class Stt(Section, frozen=True, kw_only=True):
         str | tuple[str, ...],
         Meta(description='A language, "auto", or a list of the languages that may be spoken.'),
     ] = "en"
+    prompt: Annotated[
+        Literal["off", "intents"],
+        Meta(
+            description="What a Whisper engine is told before each command: nothing, or names and words of the loaded "
+            "intents, which it then rather hears and spells as they are. The server of a `uri` is told them too."
+        ),
+    ] = "intents"
     uri: Annotated[Uri | None, Meta(description="A Wyoming server to use instead of a local worker.")] = None
     fallback: Annotated[tuple[str, ...], Meta(description="Engines that take over, in this order.")] = ()
     timeout_s: Annotated[

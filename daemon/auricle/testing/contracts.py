@@ -20,6 +20,7 @@ from auricle.api import (
     AudioFrame,
     BadRequest,
     EngineError,
+    Expected,
     SttEngine,
     SynthesisRequest,
     Transcript,
@@ -43,6 +44,9 @@ ODD_TEXTS = (
     "a" * 300,
     "5 °C, 3 %, $4.50, 1/2, 10:30, #7, a@b.c, http://x.y/z?a=b",
 )
+
+
+EXPECTED = Expected("en", ("double espresso", "skim milk", "make me a coffee", "flat white", "brown sugar", "oat milk"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,27 @@ class SttContract:
     @pytest.mark.parametrize("seconds", [0.1, 2.0])
     def test_sound_without_words_has_no_text(self, engine: SttEngine, name: str, seconds: float) -> None:
         assert _text(engine, sound_without_words(name, seconds)) == ""
+
+    @pytest.mark.parametrize("name", SOUNDS_WITHOUT_WORDS)
+    @pytest.mark.parametrize("seconds", [0.1, 2.0])
+    def test_what_is_expected_is_not_heard_in_sound_without_words(
+        self, engine: SttEngine, name: str, seconds: float
+    ) -> None:
+        engine.expect(EXPECTED)
+        try:
+            assert _text(engine, sound_without_words(name, seconds)) == ""
+        finally:
+            engine.expect(None)
+
+    def test_what_is_expected_is_not_heard_in_other_words(
+        self, engine: SttEngine, recordings: Sequence[Recording]
+    ) -> None:
+        engine.expect(EXPECTED)
+        try:
+            heard = [(recording.words, _text(engine, recording.samples)) for recording in recordings]
+        finally:
+            engine.expect(None)
+        assert [pair for pair in heard if share_of_words(*pair) < self.least_words_right] == []
 
     def test_a_recording_longer_than_a_command_is_heard_to_its_end(
         self, engine: SttEngine, recordings: Sequence[Recording]

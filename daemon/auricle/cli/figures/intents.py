@@ -18,11 +18,10 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from auricle.app import make_host, no_broker
+from auricle.app import make_host, no_broker, told_of_orders
 from auricle.cli.engines_only import STT, VAD, dispatcher_of, running_engines
 from auricle.cli.figures.figure import Bench, Figure, Plan
 from auricle.config import LoadedConfig, state_dir
-from auricle.engines.fleet import Fleet
 from auricle.engines.inprocess import make_vad
 from auricle.model.audio import INBOUND_RATE_HZ
 from auricle.model.errors import BadRequest
@@ -31,6 +30,7 @@ from auricle.model.turn import Turn
 from auricle.pipeline.dispatch import Dispatcher
 from auricle.pipeline.files import inbound_frames
 from auricle.pipeline.recordings import CutRule, transcribe_recording
+from auricle.ports import Judge, SpeechToText
 
 RATIOS_DB = (None, 12, 6)
 """Speech to noise; none is without noise."""
@@ -73,7 +73,7 @@ async def _intents(loaded: LoadedConfig, plan: Plan) -> list[Figure]:
     figures: list[Figure] = []
     try:
         async with running_engines(loaded, kinds=(STT,)) as fleet:
-            listener = _Listener(fleet, loaded)
+            listener = _Listener(told_of_orders(loaded.config, fleet.stt, dispatcher), loaded)
             try:
                 for ratio_db in RATIOS_DB if noise is not None else (None,):
                     found = _Found()
@@ -84,7 +84,7 @@ async def _intents(loaded: LoadedConfig, plan: Plan) -> list[Figure]:
                             soundfile.write(
                                 path, mixed(_samples(folder / name), noise, ratio_db, name), INBOUND_RATE_HZ
                             )
-                        await _one(found, dispatcher, listener, path, label)
+                        await _one(found, dispatcher, listener, fleet.stt, path, label)
                     figures += found.figures("clean" if ratio_db is None else f"noise at {ratio_db} dB")
             finally:
                 listener.close()
@@ -130,8 +130,8 @@ class _Found:
 class _Listener:
     """Recordings to transcripts, as `auricle transcribe` makes them."""
 
-    def __init__(self, fleet: Fleet, loaded: LoadedConfig) -> None:
-        self.stt = fleet.stt
+    def __init__(self, stt: SpeechToText, loaded: LoadedConfig) -> None:
+        self._stt = stt
         specs = make_host(loaded, state_dir(os.environ), no_broker).engines()
         self._vad = make_vad(specs, VAD, loaded.config.engines)
         self._vad.load()
@@ -140,7 +140,7 @@ class _Listener:
         self._rule = CutRule(speech_threshold=loaded.config.listen.speech_threshold)
 
     async def transcript(self, path: Path) -> Transcript:
-        found = await transcribe_recording(str(path), self.stt, self._vad, language=self._language, rule=self._rule)
+        found = await transcribe_recording(str(path), self._stt, self._vad, language=self._language, rule=self._rule)
         return found.transcript
 
     def close(self) -> None:
@@ -148,12 +148,17 @@ class _Listener:
 
 
 async def _one(
-    found: _Found, dispatcher: Dispatcher, listener: _Listener, path: Path, label: dict[str, object]
+    found: _Found,
+    dispatcher: Dispatcher,
+    listener: _Listener,
+    judge: Judge,
+    path: Path,
+    label: dict[str, object],
 ) -> None:
     began_s = time.monotonic()
     transcript = await listener.transcript(path)
     heard_s = time.monotonic()
-    recognition = await dispatcher.explain(transcript, Turn(), listener.stt)
+    recognition = await dispatcher.explain(transcript, Turn(), judge)
     found.transcribed_ms.append(1000 * (heard_s - began_s))
     found.understood_ms.append(1000 * (time.monotonic() - heard_s))
     found.right.append(_is_right(recognition.intent, label))
