@@ -1,6 +1,6 @@
 """What every Whisper does alike: sound that grows, and the words that are sure while it does."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -36,6 +36,9 @@ class ScriptedWhisper(WhisperEngine):
         self.asked.append((round(len(samples) / 16_000, 2), context))
         words = self.script[: len(samples) // 8_000]
         return Decoded(" ".join(words), -0.1, 0.01, len(words), cut=False), language or "de"
+
+    def weigh(self, texts: Sequence[str]) -> Sequence[float] | None:
+        return None
 
 
 def sound(seconds: float) -> np.ndarray:
