@@ -67,7 +67,8 @@ def test_decoder_tells_what_the_words_have_lost(
     soundfile.write(tmp_path / "order.wav", noisy, rate_hz)
     found = []
     for judge_s in (0, 10):
-        Path(config).write_text(f'[site]\nid = "test"\n[intents]\njudge_s = {judge_s}\n')
+        # Told what is expected, Whisper writes it as it was said.
+        Path(config).write_text(f'[site]\nid = "test"\n[stt]\nprompt = "off"\n[intents]\njudge_s = {judge_s}\n')
         assert main(["transcribe", "--config", config, "--intent", "--json", str(tmp_path / "order.wav")]) == 0
         found.append(json.loads(capsys.readouterr().out))
     alone, judged = found
