@@ -18,6 +18,7 @@ from auricle.model.events import ErrorRaised, Event, MuteSet, SpeechChanged, Sto
 from auricle.model.intent import Reply, Transcript
 from auricle.model.speech import SpeechRequest
 from auricle.model.turn import Outcome, Turn
+from auricle.model.voice_names import check_voice
 from auricle.pipeline.dialogue import Dialogue
 from auricle.pipeline.ears import Ears
 from auricle.pipeline.files import inbound_of
@@ -318,7 +319,8 @@ class Assistant:
         self.publish(VolumeSet(volume=volume))
 
     def set_voice(self, voice: str) -> None:
-        """Empty is the engine's default; kept over restarts."""
+        """Empty is the engine's default; kept over restarts. Raises BadRequest for a voice that the engine has not."""
+        check_voice(voice, self._describe())
         self._store.save("voice", voice)
         self.publish(VoiceSet(voice=voice))
 

@@ -75,10 +75,10 @@ def test_language_of_the_command_can_be_given(config: str, capsys: pytest.Captur
     assert capsys.readouterr().out == "Hallo!\n"
 
 
-@pytest.mark.parametrize("text", ["", "  ", "x" * 2000])
+@pytest.mark.parametrize("text", ["", "  ", "x" * 4097])
 def test_text_that_is_no_command_is_refused(config: str, text: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["ask", "--config", config, text]) == 1
-    assert "1 to 1024 fit" in capsys.readouterr().err
+    assert main(["ask", "--config", config, text]) == 2
+    assert "1 to 4096 fit" in capsys.readouterr().err
 
 
 @pytest.mark.models

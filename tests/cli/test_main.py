@@ -112,10 +112,39 @@ def test_unknown_command_names_the_nearest(capsys: pytest.CaptureFixture[str]) -
     assert capsys.readouterr().err == "auricle: there is no command qqq; `auricle --help` lists the commands\n"
 
 
-@pytest.mark.parametrize("words", ["", "--config", "--colour run", "config", "config chek", "run --x"])
+@pytest.mark.parametrize(
+    "words",
+    ["", "--config", "--colour run", "config", "config chek", "run --x", "wake", "wake --json", "say hi --speed 9"]
+    + ["say hi --volume 101", "synthesize hi -o x.wav --pitch nan", "synthesize hi -o x.wav --speed 0.4"],
+)
 def test_wrong_usage_is_2(words: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words.split()) == 2
     assert "usage: auricle" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["say", " "], "TEXT: there is no text to say"),
+        (["synthesize", "", "-o", "x.wav"], "TEXT: there is no text to say"),
+        (["synthesize", "a" * 4097, "-o", "x.wav"], "TEXT: 4097 characters; at most 4096 fit"),
+        (["say", "\udcff"], "TEXT: only UTF-8 fits, and byte 0 is none"),
+        (["ask", ""], "TEXT: a command of 0 characters; 1 to 4096 fit"),
+        (["bench", "--rounds", "0"], "--rounds, --seconds and --every: at least 1"),
+        (["engines", "serve", "piper", "--uri", "tpc://127.0.0.1:1"], "uri 'tpc://127.0.0.1:1' is neither tcp://"),
+    ],
+)
+def test_words_that_cannot_be_meant_are_2_and_are_named(
+    words: list[str], named: str, config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*words, "--config", str(config)]) == 2
+    assert capsys.readouterr().err.startswith(f"auricle: {named}")
+
+
+@pytest.mark.parametrize("words", ["config --json check", "config check --json", "--config {0} config --json check"])
+def test_options_may_stand_before_the_action(words: str, config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words.format(config).split()) == 0
+    assert json.loads(capsys.readouterr().out)["ok"] is True
 
 
 def test_problems_of_the_configuration_are_listed_and_2(config: Path, capsys: pytest.CaptureFixture[str]) -> None:

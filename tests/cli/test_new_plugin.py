@@ -31,6 +31,6 @@ def test_new_package_passes_its_own_tests(tmp_path: Path, capsys: pytest.Capture
 
 @pytest.mark.parametrize("name", ["Dice", "two words", "1st", "class", "../up"])
 def test_name_that_cannot_be_is_refused(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["plugins", "new", name, "--into", str(tmp_path)]) == 1
+    assert main(["plugins", "new", name, "--into", str(tmp_path)]) == 2
     assert "one word" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []

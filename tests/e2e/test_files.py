@@ -122,19 +122,24 @@ def test_speech_goes_into_a_file_and_down_a_pipe(tmp_path: Path, read: Read) -> 
 
 
 @pytest.mark.parametrize(
-    ("words", "named"),
+    ("words", "named", "status"),
     [
-        (["", "-o", "x.wav"], "text"),
-        (["hello", "-o", "no/such/folder/x.wav"], "no/such/folder/x.wav"),
-        (["hello", "-o", "x.wav", "--speed", "9"], "speed"),
-        (["hello", "-o", "x.wav", "--voice", "../../etc/passwd"], "voice"),
+        (["", "-o", "x.wav"], "text", 2),
+        (["hello", "-o", "no/such/folder/x.wav"], "no/such/folder/x.wav", 1),
+        (["hello", "-o", "x.wav", "--speed", "9"], "speed", 2),
+        (["hello", "-o", "x.wav", "--voice", "../../etc/passwd"], "voice", 1),
+        (["\N{GRINNING FACE}", "-o", "x.wav"], "nothing in it that can be said", 1),
     ],
 )
-def test_what_cannot_be_synthesized_is_refused_by_name(tmp_path: Path, words: list[str], named: str) -> None:
+def test_what_cannot_be_synthesized_is_refused_by_name_and_an_older_file_stays(
+    tmp_path: Path, words: list[str], named: str, status: int
+) -> None:
+    (tmp_path / "x.wav").write_bytes(b"older")
     done = auricle("synthesize", *words, cwd=tmp_path)
-    assert done.returncode == 1
+    assert done.returncode == status
     assert named in done.stderr.decode()
     assert "Traceback" not in done.stderr.decode()
+    assert (tmp_path / "x.wav").read_bytes() == b"older"
 
 
 def test_systemd_is_told_when_a_wake_word_would_be_heard_and_when_the_daemon_stops(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -106,6 +107,23 @@ def test_take_waits_no_longer_than_told(told: Told, tmp_path: Path) -> None:
 def test_a_missing_file_is_named(told: Told, tmp_path: Path) -> None:
     with pytest.raises(AudioFileError, match=r"nowhere\.wav cannot be read as sound"):
         told.capture(device=f"file:{tmp_path / 'nowhere.wav'}").start()
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda path: None, "there is no such file"),
+        (lambda path: path.symlink_to(path.with_name("gone")), "there is no such file"),
+        (lambda path: path.touch(), "it is empty"),
+        (lambda path: path.mkdir(), "Is a directory"),
+    ],
+)
+def test_why_a_file_cannot_be_read_is_told(
+    told: Told, tmp_path: Path, make: Callable[[Path], object], reason: str
+) -> None:
+    make(tmp_path / "odd.wav")
+    with pytest.raises(AudioFileError, match=rf"odd\.wav cannot be read as sound: {reason}$"):
+        told.capture(device=f"file:{tmp_path / 'odd.wav'}").start()
 
 
 def test_a_file_that_is_no_sound_is_named(told: Told, tmp_path: Path) -> None:

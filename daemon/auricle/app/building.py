@@ -1,8 +1,9 @@
 """How the parts of the pipeline are made from the configuration; `daemon.py` starts and stops them."""
 
+import logging
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -14,7 +15,8 @@ from auricle.engines.chain import FallbackStt
 from auricle.engines.fleet import Fleet
 from auricle.engines.inprocess import make_vad, make_wake
 from auricle.host import PluginHost
-from auricle.model.events import Event
+from auricle.model.events import Event, VoiceSet
+from auricle.model.voice_names import has_voice
 from auricle.pipeline.capture import Capture
 from auricle.pipeline.dialogue import Dialogue
 from auricle.pipeline.dispatch import Dispatcher
@@ -37,6 +39,8 @@ from auricle.service import Assistant
 from auricle.settings import Config
 from auricle.status import Status
 from auricle.store import SettingsStore
+
+_LOG = logging.getLogger(__name__)
 
 
 def make_listeners(config: Config, host: PluginHost, state: Path | None = None) -> tuple[WakeDetector, VadEngine]:
@@ -237,6 +241,14 @@ def describe(config: Config, fleet: Fleet, host: PluginHost, voices: list[str]) 
         ],
         "limits": {"text": LONGEST_TEXT, "speech_queue": config.tts.queue},
     }
+
+
+def forget_lost_voice(assistant: Assistant, voices: Collection[str], configured: str) -> None:
+    """A voice that was set at run time may have been another engine's: the configured one speaks then."""
+    lost = assistant.status.voice
+    if lost != configured and not has_voice(voices, lost):
+        _LOG.warning("the voice %s that was set is none of this engine's (%s): not used", lost, ", ".join(voices))
+        assistant.publish(VoiceSet(voice=configured))
 
 
 def status_at_start(config: Config, store: SettingsStore) -> Status:

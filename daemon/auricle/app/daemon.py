@@ -18,6 +18,7 @@ from auricle.adapters.mqtt import MqttAdapter
 from auricle.app.broker import make_mqtt
 from auricle.app.building import (
     describe,
+    forget_lost_voice,
     make_conversation,
     make_dialogue,
     make_ducking,
@@ -211,6 +212,7 @@ class Daemon:
             asyncio.to_thread(traces.tidy),
         )
         self._voices = [voice.name for voice in await self.fleet.voices()]
+        forget_lost_voice(self.assistant, self._voices, self.config.tts.voice)
         conversation = self.conversation = make_conversation(
             self.config,
             self.assistant,

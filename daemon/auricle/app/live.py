@@ -18,6 +18,7 @@ from auricle.engines.fleet import Fleet
 from auricle.host import PluginHost
 from auricle.model.errors import AuricleError, ConfigError
 from auricle.model.events import VoiceSet, VolumeSet
+from auricle.model.voice_names import has_voice
 from auricle.pipeline.capture import Capture
 from auricle.pipeline.ears import Ears
 from auricle.pipeline.echo import EchoCanceller
@@ -128,10 +129,9 @@ class LiveSettings:
         return Ready(hold, drop=drop)
 
     async def _known_voice(self, config: Config) -> Ready:
-        """An engine that is not loaded tells no voices: every name is believed then."""
         voice = config.tts.voice
         names = [known.name for known in await self._daemon.fleet.voices()]
-        if voice and names and voice not in names:
+        if not has_voice(names, voice):
             near = nearest(voice, names)
             what = f"did you mean {near}?" if near else f"there are {', '.join(sorted(names)[:_MOST_LISTED])}"
             raise ConfigError(f"tts.voice: {config.tts.engine} has no voice {voice!r}: {what}")

@@ -20,7 +20,7 @@ examples:
   auricle ask --explain "turn on the chicken light"      which sentence it sounds like, how near, and what else
 """
 
-LONGEST_TEXT = 1024
+LONGEST_TEXT = 4096
 """Characters of a command."""
 
 
@@ -40,12 +40,12 @@ def run(args: argparse.Namespace) -> int:
 
     from auricle.cli.common import load, print_json
     from auricle.cli.explain import told
-    from auricle.model.errors import BadRequest
+    from auricle.model.errors import WrongUsage
     from auricle.model.turn import Turn
 
     text = args.text.strip()
     if not text or len(text) > LONGEST_TEXT:
-        raise BadRequest(f"a command of {len(text)} characters: 1 to {LONGEST_TEXT} fit")
+        raise WrongUsage(f"TEXT: a command of {len(text)} characters; 1 to {LONGEST_TEXT} fit")
     if not (args.here or args.explain) and _through_the_daemon(args, text):
         return 0
     loaded = load(args)

@@ -58,16 +58,16 @@ def run(args: argparse.Namespace) -> int:
     from auricle.cli.figures.places import in_own_places
     from auricle.cli.figures.progress import Shown
     from auricle.logs import set_up
-    from auricle.model.errors import BadRequest
+    from auricle.model.errors import WrongUsage
 
     if args.rounds < 1 or args.seconds < 1 or args.every < 1:
-        raise BadRequest("--rounds, --seconds and --every: at least 1")
+        raise WrongUsage("--rounds, --seconds and --every: at least 1")
     if not 0 < args.minutes <= 1440:
-        raise BadRequest("--minutes: more than 0, and a day at most")
+        raise WrongUsage("--minutes: more than 0, and a day at most")
     if args.recordings is not None and not args.recordings.is_dir():
-        raise BadRequest(f"--recordings: {args.recordings} is no folder")
+        raise WrongUsage(f"--recordings: {args.recordings} is no folder")
     if args.noise is not None and not args.noise.is_file():
-        raise BadRequest(f"--noise: {args.noise} is no file")
+        raise WrongUsage(f"--noise: {args.noise} is no file")
     loaded = load(args)
     set_up("error")
     measured: list[Figure] = []

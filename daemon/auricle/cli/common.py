@@ -2,12 +2,15 @@
 
 import argparse
 import json
+import math
+import os
 import sys
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from auricle.cli.help_format import HelpFormatter
+from auricle.model.errors import WrongUsage
 
 if TYPE_CHECKING:
     import msgspec
@@ -123,6 +126,39 @@ def load_judged(args: argparse.Namespace) -> "LoadedConfig":
         return load_config(path, plugin_types=types.plugins, engine_types=types.engines, in_daemon=types.in_daemon)
     types = option_types(load_host(loaded.config))
     return loaded.with_types(types.plugins, types.engines, in_daemon=types.in_daemon)
+
+
+def number_between(low: float, high: float) -> Callable[[str], float]:
+    """A type for `add_argument`: a number from `low` to `high`."""
+
+    def number(word: str) -> float:
+        try:
+            value = float(word)
+        except ValueError:
+            value = math.nan
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"{word}: {low:g} to {high:g} fit")
+        return value
+
+    return number
+
+
+def percent(word: str) -> int:
+    """A type for `add_argument`: a whole number from 0 to 100."""
+    if not (word.isascii() and word.isdecimal()) or int(word) > 100:
+        raise argparse.ArgumentTypeError(f"{word}: 0 to 100 fit")
+    return int(word)
+
+
+def text_to_say(word: str) -> str:
+    """What is to be said; `-` stands for standard input. Raises WrongUsage where there is none, or no UTF-8."""
+    try:
+        text = sys.stdin.buffer.read().decode() if word == "-" else os.fsencode(word).decode()
+    except UnicodeDecodeError as error:
+        raise WrongUsage(f"TEXT: only UTF-8 fits, and byte {error.start} is none") from None
+    if not text.strip():
+        raise WrongUsage("TEXT: there is no text to say")
+    return text
 
 
 def wrong_name(what: str, name: str, names: Iterable[str]) -> int:

@@ -185,12 +185,14 @@ def _serve(args: argparse.Namespace) -> int:
     import asyncio
 
     from auricle.cli.engines_serve import serve
+    from auricle.engines.uri import parse
     from auricle.logs import set_up
 
     config = load(args).config
     specs = {name: spec for name, spec in load_host(config).engines().items() if spec.kind in ("stt", "tts")}
     if args.name not in specs:
         return wrong_name("engine for STT or TTS", args.name, specs)
+    parse(args.uri)
     set_up(config.log.level)
     process, own = _settings(config, specs[args.name])
     return asyncio.run(serve(specs[args.name], own, process, args.uri))

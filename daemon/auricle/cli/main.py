@@ -112,11 +112,13 @@ def default_action(name: str) -> str | None:
 
 
 def _with_action(name: str, words: list[str]) -> list[str]:
-    """A command's words, with the action that is meant in front where none of its actions is named."""
-    if (action := default_action(name)) is None:
+    """A command's words, the action in front: options may stand before it, and one may be meant without a word."""
+    if not (actions := actions_of(command_parser(name))):
         return words
     at = _command_index(words)
-    if at == len(words) or words[at] in actions_of(command_parser(name)):
+    if at < len(words) and words[at] in actions and "--" not in words[:at]:
+        return [words[at], *words[:at], *words[at + 1 :]]
+    if (action := default_action(name)) is None or not {"-h", "--help"}.isdisjoint(words[:at]):
         return words
     return [action, *words]
 

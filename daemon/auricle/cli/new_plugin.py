@@ -4,7 +4,7 @@ import keyword
 import re
 from pathlib import Path
 
-from auricle.model.errors import BadRequest
+from auricle.model.errors import BadRequest, WrongUsage
 
 _PYPROJECT = """\
 [build-system]
@@ -130,9 +130,12 @@ greeting = "Good day"
 
 
 def write(name: str, into: str) -> int:
-    """Write the package; return the exit status. Raises BadRequest for a name that cannot be, or a folder that is."""
+    """Write the package; return the exit status.
+
+    Raises WrongUsage for a name that cannot be, BadRequest for a folder that is.
+    """
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", name) or keyword.iskeyword(name):
-        raise BadRequest(f"{name}: a plugin's name is one word of a-z, 0-9 and _, such as dice", field="name")
+        raise WrongUsage(f"{name}: a plugin's name is one word of a-z, 0-9 and _, such as dice", field="name")
     folder = Path(into) / f"auricle-{name.replace('_', '-')}"
     if folder.exists():
         raise BadRequest(f"{folder} exists already; name another, or remove it")

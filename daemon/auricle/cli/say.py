@@ -2,6 +2,8 @@
 
 import argparse
 
+from auricle.cli.common import number_between, percent, text_to_say
+
 FINAL = ("finished", "cancelled", "expired", "failed")
 _LONGEST_S = 7 * 24 * 3600.0
 EXAMPLES = """\
@@ -22,9 +24,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--priority", choices=("low", "normal", "high", "alarm"), help="an alarm interrupts, the others wait"
     )
-    parser.add_argument("--speed", type=float, help="0.5 to 2; the pitch stays")
-    parser.add_argument("--pitch", type=float, metavar="SEMITONES", help="-12 to 12; the pace stays")
-    parser.add_argument("--volume", type=int, help="0 to 100; of this speech alone")
+    parser.add_argument("--speed", type=number_between(0.5, 2), help="0.5 to 2; the pitch stays")
+    parser.add_argument("--pitch", type=number_between(-12, 12), metavar="SEMITONES", help="-12 to 12; the pace stays")
+    parser.add_argument("--volume", type=percent, help="0 to 100; of this speech alone")
     parser.add_argument("--wait", action="store_true", help="return when it has been said")
     parser.add_argument("--mqtt", action="store_true", help="through the broker of [mqtt], else D-Bus")
     parser.add_argument("--json", action="store_true", help="print what became of it as JSON")
@@ -33,7 +35,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     import sys
 
-    text = sys.stdin.read() if args.text == "-" else args.text
+    text = text_to_say(args.text)
     names = ("voice", "language", "priority", "speed", "pitch", "volume")
     options = {name: value for name in names if (value := getattr(args, name)) is not None}
     id, status, reason = (_over_mqtt if args.mqtt else _over_bus)(args, text, options)

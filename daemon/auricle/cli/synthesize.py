@@ -2,6 +2,8 @@
 
 import argparse
 
+from auricle.cli.common import number_between, text_to_say
+
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("text", metavar="TEXT", help="what to say; - reads standard input")
@@ -10,8 +12,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--voice", help="a voice of the configured engine")
     parser.add_argument("--language", help="language of the text, such as en")
-    parser.add_argument("--speed", type=float, help="0.5 to 2; the pitch stays")
-    parser.add_argument("--pitch", type=float, metavar="SEMITONES", help="-12 to 12; the pace stays")
+    parser.add_argument("--speed", type=number_between(0.5, 2), help="0.5 to 2; the pitch stays")
+    parser.add_argument("--pitch", type=number_between(-12, 12), metavar="SEMITONES", help="-12 to 12; the pace stays")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -22,21 +24,15 @@ def run(args: argparse.Namespace) -> int:
     from auricle.cli.common import load
     from auricle.cli.engines_only import TTS, running_engines
     from auricle.model.audio import OUTBOUND_RATE_HZ
-    from auricle.model.errors import AudioFileError, BadRequest
+    from auricle.model.errors import AudioFileError, BadRequest, WrongUsage
     from auricle.model.speech import SpeechRequest
     from auricle.pipeline.speak import LONGEST_TEXT
     from auricle.pipeline.synthesis import synthesized
     from auricle.pipeline.wav import WavWriter
 
-    text = sys.stdin.read() if args.text == "-" else args.text
-    if not text.strip():
-        raise BadRequest("there is no text to say")
+    text = text_to_say(args.text)
     if len(text) > LONGEST_TEXT:
-        raise BadRequest(f"{len(text)} characters of text: at most {LONGEST_TEXT} fit")
-    if args.speed is not None and not 0.5 <= args.speed <= 2:
-        raise BadRequest(f"--speed {args.speed}: 0.5 to 2 fit")
-    if args.pitch is not None and not -12 <= args.pitch <= 12:
-        raise BadRequest(f"--pitch {args.pitch}: -12 to 12 fit")
+        raise WrongUsage(f"TEXT: {len(text)} characters; at most {LONGEST_TEXT} fit")
     loaded = load(args)
     tts = loaded.config.tts
     request = SpeechRequest(
@@ -50,11 +46,14 @@ def run(args: argparse.Namespace) -> int:
     async def synthesize() -> float:
         async with running_engines(loaded, kinds=(TTS,)) as fleet:
             began = time.monotonic()
-            with WavWriter(args.output, OUTBOUND_RATE_HZ) as wav:
-                async for frame in synthesized(request, fleet.tts, loudness_lufs=tts.loudness_lufs or None):
-                    wav.write(frame.pcm)
-            if not wav.seconds:
+            frames = synthesized(request, fleet.tts, loudness_lufs=tts.loudness_lufs or None)
+            # The file is opened once there is sound, so that a failure leaves an older one as it was.
+            if (first := await anext(frames, None)) is None:
                 raise BadRequest(f"{text!r} has nothing in it that can be said")
+            with WavWriter(args.output, OUTBOUND_RATE_HZ) as wav:
+                wav.write(first.pcm)
+                async for frame in frames:
+                    wav.write(frame.pcm)
             print(
                 f"{args.output}: {wav.seconds:.2f} s of speech in {time.monotonic() - began:.2f} s",
                 file=sys.stderr,

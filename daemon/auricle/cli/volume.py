@@ -2,9 +2,11 @@
 
 import argparse
 
+from auricle.cli.common import percent
+
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("value", metavar="0-100", nargs="?", type=_percent, help="none: print what it is")
+    parser.add_argument("value", metavar="0-100", nargs="?", type=percent, help="none: print what it is")
     parser.add_argument("--json", action="store_true", help='print what it is then, as {"volume": 80}')
 
 
@@ -21,9 +23,3 @@ def run(args: argparse.Namespace) -> int:
     elif args.value is None:
         print(volume)
     return 0
-
-
-def _percent(text: str) -> int:
-    if not text.isdecimal() or int(text) > 100:
-        raise argparse.ArgumentTypeError(f"{text}: 0 to 100 fit")
-    return int(text)

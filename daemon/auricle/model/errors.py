@@ -34,6 +34,12 @@ class BadRequest(AuricleError):
         self.id = id
 
 
+class WrongUsage(BadRequest):
+    """Words on the command line that cannot be meant."""
+
+    exit_status = 2
+
+
 class QueueFull(AuricleError):
     """A bounded queue has no room; try again later."""
 

@@ -87,7 +87,8 @@ class SoundFile:
         try:
             self._file = soundfile.SoundFile(self._path)
         except (OSError, soundfile.SoundFileError) as error:
-            raise AudioFileError(f"{self._path} cannot be read as sound: {_reason(error)}") from error
+            reason = _fault_of(self._path) or _reason(error)
+            raise AudioFileError(f"{self._path} cannot be read as sound: {reason}") from error
         self._frames = max(1, self._file.samplerate * self._block_ms // 1000)
         self._resampler = Resampler(self._file.samplerate, INBOUND_RATE_HZ)
 
@@ -204,6 +205,15 @@ class StandardInput:
         poll.register(bell[0], select.POLLIN)
         ready = {descriptor for descriptor, _ in poll.poll(timeout_s * 1000)}
         return self._descriptor in ready and bell[0] not in ready
+
+
+def _fault_of(path: str) -> str:
+    """What keeps a file from being opened, where the system knows: libsndfile only says "System error". Else empty."""
+    try:
+        with open(path, "rb") as file:
+            return "" if file.read(1) else "it is empty"
+    except OSError as error:
+        return "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
 
 
 def _reason(error: Exception) -> str:
