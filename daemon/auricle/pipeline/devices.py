@@ -15,6 +15,9 @@ from auricle.pipeline import alsa
 
 _LOG = logging.getLogger(__name__)
 _EXIT_WAIT_S = 0.5
+_CLOSE_S = 2.0
+"""A stream that is not closed by then is given up. When its server dies, libpulse can wait for ever for a piece of
+shared memory, which ALSA's plugin would give back had it the lock that libpulse holds meanwhile."""
 _FORMAT_REFUSED = frozenset({-9994, -9997, -9998, -9999})
 """Sample format, rate, channels, and what the host API says of its own: worth another try with another format."""
 _NOT_OPENED = -9993
@@ -92,7 +95,8 @@ class PortAudio:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._module: ModuleType | None = None
-        self._open = 0
+        self._open: set[RawStream] = set()
+        """Streams that are not closed, those that were given up too."""
 
     def devices(self) -> Sequence[Device]:
         """Devices as of the last scan. Raises AudioDeviceError if PortAudio is not installed."""
@@ -158,21 +162,30 @@ class PortAudio:
                     stream.close(ignore_errors=True)
                     refused = _in_words(error)
                     break
-                self._open += 1
+                self._open.add(stream)
                 return OpenStream(stream, device, form, latency)
         raise AudioDeviceError(f"{device.name} cannot be opened: {refused or 'it has no usable format'}")
 
     def close(self, opened: OpenStream) -> None:
-        """Silence and close the stream, whatever state it is in."""
+        """Silence and close the stream, whatever state it is in; one that hangs is left to a thread of its own.
+
+        Other streams can be opened beside it, but PortAudio's list of devices stays as it is until it has ended.
+        """
         with self._lock:
-            module = self._load()
-            try:
-                opened.stream.abort()
-                opened.stream.close()
-            except module.PortAudioError as error:
-                _LOG.debug("closing %s: %s", opened.device.name, _in_words(error))
-            finally:
-                self._open -= 1
+            closing = threading.Thread(target=self._end, args=(opened, self._load()), name="close", daemon=True)
+            closing.start()
+            closing.join(_CLOSE_S)
+            if closing.is_alive():
+                _LOG.warning("%s hangs as it is closed, and is left behind", opened.device.name)
+
+    def _end(self, opened: OpenStream, module: ModuleType) -> None:
+        try:
+            opened.stream.abort()
+            opened.stream.close()
+        except module.PortAudioError as error:
+            _LOG.debug("closing %s: %s", opened.device.name, _in_words(error))
+        finally:
+            self._open.discard(opened.stream)
 
     def _listed(self) -> Sequence[Device]:
         module = self._load()
