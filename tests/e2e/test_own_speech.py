@@ -14,7 +14,9 @@ pytestmark = [pytest.mark.models, pytest.mark.data, pytest.mark.slow]
 WORDS = Path(__file__).parents[2] / "docs" / "examples" / "wake-words.toml"
 
 
-@pytest.mark.parametrize("minutes", [1.5])
+@pytest.mark.parametrize(
+    "minutes", [1.5, pytest.param(30.0, marks=[pytest.mark.long, pytest.mark.timeout(3600)])], ids=["short", "long"]
+)
 async def test_our_own_speech_wakes_nobody(recordings: Path, minutes: float) -> None:
     person = load_samples(sorted((recordings / "wake" / "alexa").glob("*.flac"))[0])
     found = OwnSpeech()

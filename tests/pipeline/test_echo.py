@@ -1,11 +1,13 @@
 """Our own voice in the microphone: found, followed through two clocks, and removed while the person's stays."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 import soxr
 
 from auricle.api import INBOUND_RATE_HZ as RATE
-from auricle.api import AudioFrame, WakeEngine, WakeScore
+from auricle.api import AudioFrame, WakeEngine, WakeScore, WakeWordChoice
 from auricle.cli.figures.acoustics import impulse_response
 from auricle.pipeline.devices import Format
 from auricle.pipeline.echo import EchoCanceller
@@ -34,6 +36,9 @@ class Room:
         self.far_end = FarEnd()
         self.canceller = EchoCanceller(self.far_end)
         self.now_s = 1_000.0
+        self.own_voice: OwnVoice | None = None
+        """Hears what is left, from the first sample on."""
+        self._left = 0
         self._response = impulse_response(delay_ms + 150, level_db, 5)
         self._drift_ppm = drift_ppm
         self._random = np.random.default_rng(2)
@@ -56,6 +61,10 @@ class Room:
         for at_s, at, microphone in sorted(asked + given):
             if microphone:
                 left.append(self.canceller.feed(near[at : at + BLOCK].tobytes(), at_s))
+                if self.own_voice is not None and left[-1]:
+                    frame = AudioFrame(left[-1], self._left)
+                    self._left = frame.end_sample
+                    self.own_voice.feed(frame)
             else:
                 self.far_end.played(own[at : at + ASKED].tobytes(), ASKED, Format(RATE, 1), at_s)
         self.now_s += len(near) / RATE
@@ -144,6 +153,8 @@ def test_a_loudspeaker_of_another_format_is_the_same_voice() -> None:
 class Scripted(WakeEngine):
     """Hears a word in every frame that is not silent."""
 
+    score = 0.95
+
     def load(self) -> None: ...
 
     def close(self) -> None: ...
@@ -155,12 +166,16 @@ class Scripted(WakeEngine):
 
     def feed(self, frame: AudioFrame) -> list[WakeScore]:
         loud = any(frame.pcm)
-        return [WakeScore(self.words[0].model, 0.95 if loud else 0.0, 0.9, frame.end_sample)]
+        return [WakeScore(self.words[0].model, self.score if loud else 0.0, 0.9, frame.end_sample)]
 
 
-def detector(word: str) -> WakeDetector:
-    words = [WakeWord(model=word)]
-    return WakeDetector(words, lambda engine, choices: Scripted(None, choices), refractory_s=0.0)  # type: ignore[arg-type]
+def detector(word: str, score: float = 0.95) -> WakeDetector:
+    def make(engine: str, choices: Sequence[WakeWordChoice]) -> WakeEngine:
+        made = Scripted(None, choices)  # type: ignore[arg-type]
+        made.score = score
+        return made
+
+    return WakeDetector([WakeWord(model=word)], make, refractory_s=0.0)
 
 
 def test_a_word_that_we_say_ourselves_is_known_as_ours() -> None:
@@ -174,6 +189,52 @@ def test_a_word_that_we_say_ourselves_is_known_as_ours() -> None:
     own_voice.feed(AudioFrame(bytes(2 * BLOCK), 10 * BLOCK))
     assert own_voice.says(WakeHit("alexa", 0.9, 12 * BLOCK))
     assert not own_voice.says(WakeHit("alexa", 0.9, 60 * BLOCK))
+
+
+def saying(room: Room, *, score: float, blocks: int) -> OwnVoice:
+    """Our own voice says something like "alexa" from the first sample on."""
+    own_voice = OwnVoice(detector("alexa", score), detector("stop"), lambda: False, room.canceller)
+    own_voice.load()
+    room.canceller.own = np.full(BLOCK, 0.1, np.float32)
+    for block in range(blocks):
+        own_voice.feed(AudioFrame(bytes(2 * BLOCK), block * BLOCK))
+    return own_voice
+
+
+def test_a_word_that_we_say_twice_in_a_row_is_ours_both_times() -> None:
+    own_voice = saying(Room(), score=0.95, blocks=40)
+    assert own_voice.says(WakeHit("alexa", 0.9, 2 * BLOCK))
+    assert own_voice.says(WakeHit("alexa", 0.9, 40 * BLOCK))
+
+
+def test_a_faint_likeness_is_ours_where_little_was_heard_of_it_and_a_clear_word_is_a_persons() -> None:
+    own_voice = saying(Room(), score=0.02, blocks=4)
+    assert own_voice.says(WakeHit("alexa", 0.2, 4 * BLOCK))
+    assert not own_voice.says(WakeHit("alexa", 0.9, 4 * BLOCK))
+
+
+def test_another_word_than_the_one_we_say_is_a_persons() -> None:
+    own_voice = saying(Room(), score=0.95, blocks=4)
+    assert not own_voice.says(WakeHit("hey_jarvis", 0.9, 4 * BLOCK))
+
+
+def test_a_word_over_our_own_voice_is_a_persons_only_where_more_is_left_than_the_filter_leaves() -> None:
+    quiet = Room()
+    quiet.own_voice = OwnVoice(detector("alexa", 0.0), detector("stop"), lambda: False, quiet.canceller)
+    quiet.own_voice.load()
+    own = voice(9, 1)
+    own[7 * RATE : 8 * RATE] = 0
+    quiet.hear(own)
+    assert quiet.own_voice.says(WakeHit("alexa", 0.9, 6 * RATE))  # nobody spoke: what is left of ours is taken for it
+    assert not quiet.own_voice.says(WakeHit("alexa", 0.9, 8 * RATE))  # said in a pause of ours
+
+    room = Room()
+    room.own_voice = OwnVoice(detector("alexa", 0.0), detector("stop"), lambda: False, room.canceller)
+    room.own_voice.load()
+    person = np.zeros(7 * RATE)
+    person[round(5.3 * RATE) : 6 * RATE] = 0.3 * voice(0.7, 9)  # about as loud as the echo
+    room.hear(voice(9, 1), person)
+    assert not room.own_voice.says(WakeHit("alexa", 0.9, 6 * RATE))
 
 
 def test_a_stop_word_is_heard_only_while_there_is_something_to_stop() -> None:

@@ -6,8 +6,6 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
-import msgspec
-
 from auricle import __version__
 from auricle.api import EngineSpec, VadEngine, WakeEngine, WakeWordChoice
 from auricle.config import cache_dir
@@ -25,7 +23,7 @@ from auricle.pipeline.ears import Ears
 from auricle.pipeline.echo import EchoCanceller
 from auricle.pipeline.endpoint import EndpointRule
 from auricle.pipeline.far_end import FarEnd
-from auricle.pipeline.own_voice import GUARD_THRESHOLD, OwnVoice
+from auricle.pipeline.own_voice import OwnVoice
 from auricle.pipeline.phonetic.rule import SoundRule
 from auricle.pipeline.speak import LONGEST_TEXT, Speech
 from auricle.pipeline.speculate import SpeculationRule
@@ -93,14 +91,12 @@ def make_own_voice(
 ) -> OwnVoice:
     """Not loaded yet."""
     specs, options = host.engines(), config.engines
-    replace = msgspec.structs.replace
 
     def make(engine: str, words: Sequence[WakeWordChoice]) -> WakeEngine:
         return make_wake(specs, engine, words, options)
 
-    guarded = [replace(word, threshold=GUARD_THRESHOLD) for word in config.wake.words]
     return OwnVoice(
-        WakeDetector(guarded, make, refractory_s=0.0),
+        WakeDetector(config.wake.words, make, refractory_s=0.0),
         WakeDetector(config.wake.stopping, make, refractory_s=config.wake.refractory_s),
         speaking,
         echo,

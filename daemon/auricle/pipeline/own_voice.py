@@ -6,16 +6,26 @@ from collections.abc import Callable
 
 import numpy as np
 
+from auricle.api import WakeScore
 from auricle.model.audio import INBOUND_RATE_HZ, AudioFrame
 from auricle.pipeline.echo import EchoCanceller
 from auricle.pipeline.wake import WakeDetector, WakeHit
 
 _LOG = logging.getLogger(__name__)
-_NEAR = round(1.5 * INBOUND_RATE_HZ)
+_NEAR = round(0.75 * INBOUND_RATE_HZ)
 """Samples between a wake word of ours and the one that the microphone heard of it, at most."""
-_REMEMBERED = 8
-GUARD_THRESHOLD = 0.1
-"""Score at which our own voice counts as saying a word: lower than what wakes, since an echo may score higher."""
+_REMEMBERED = 512
+"""Steps of detectors, each with one word: some seconds."""
+_SHARE = 0.07
+"""Of the score that the microphone gave a word, at which our own voice counts as having said it: an echo may score far
+higher, when a faint likeness (a name that begins so) is distorted."""
+_REMOVED_DB = 12.0
+"""So much weaker the microphone's sound has become: what is left is what the filter did not explain, and no person. One
+who speaks as loudly as the echo makes this 3 dB, one who is 10 dB below it 10."""
+_WORD = round(0.6 * INBOUND_RATE_HZ)
+_MOSTLY = 0.7
+_LEAST = 0.005
+"""Scores below this are no likeness at all, and not remembered."""
 
 
 class OwnVoice:
@@ -39,7 +49,9 @@ class OwnVoice:
         self.stops = stops
         self._speaking = speaking
         self._echo = echo
-        self._said: deque[int] = deque(maxlen=_REMEMBERED)
+        self._said: deque[WakeScore] = deque(maxlen=_REMEMBERED)
+        self._removed: deque[tuple[int, int, float]] = deque(maxlen=_REMEMBERED)
+        """End and length of what was heard while our own voice sounded, and how much weaker that has become of late."""
 
     def load(self) -> None:
         """Raises EngineUnavailable."""
@@ -60,16 +72,37 @@ class OwnVoice:
         """Take inbound audio, our own voice removed; return the word that silences us, if one was heard."""
         if self._echo is not None and len(self._echo.own):
             pcm = np.clip(self._echo.own * 32_768, -32_768, 32_767).astype("<i2").tobytes()
-            if (hit := self.own.feed(AudioFrame(pcm, frame.first_sample))) is not None:
-                self._said.append(hit.sample)
+            self.own.feed(AudioFrame(pcm, frame.first_sample))
+            if np.any(self._echo.own):
+                self._removed.append((frame.end_sample, frame.samples, self._echo.removed_db))
+            self._said.extend(step for step in self.own.scores.values() if step.score >= _LEAST)
         if not self._speaking():
             return None
         hit = self.stops.feed(frame)
         return hit if hit is not None and not self.says(hit) else None
 
     def says(self, hit: WakeHit) -> bool:
-        """Whether it was us who said a word that was heard."""
-        said = any(abs(hit.sample - sample) < _NEAR for sample in self._said)
+        """Whether it was us who said a word that was heard: we said that word about then, or nobody else spoke.
+
+        What counts are the scores of our own voice, and not whether they would have woken: two words in a row are over
+        any threshold as one, and the second look takes less from the microphone than the light engine does.
+        """
+        said = self._alone(hit) or any(
+            step.wake_word == hit.wake_word
+            and abs(hit.sample - step.sample) < _NEAR
+            and step.score >= _SHARE * hit.score
+            for step in self._said
+        )
         if said:
             _LOG.info("heard %s in our own voice (%.2f)", hit.wake_word, hit.score)
         return said
+
+    def _alone(self, hit: WakeHit) -> bool:
+        """Whether our own voice sounded all through the word, and was nearly all that the microphone heard."""
+        during = [
+            (samples, removed_db)
+            for end, samples, removed_db in self._removed
+            if hit.sample - _WORD < end <= hit.sample + samples
+        ]
+        heard = sum(samples for samples, _ in during)
+        return heard >= _MOSTLY * _WORD and min(removed_db for _, removed_db in during) >= _REMOVED_DB
