@@ -78,7 +78,10 @@ def _ears(loaded: LoadedConfig) -> Mapping[str, Ear]:
     specs = host.engines()
     ears: dict[str, Ear] = {}
     for name in _OURS:
-        given = {key: value for key, value in loaded.config.engines.get(name, {}).items() if key in _keys(specs[name])}
+        keys = _keys(specs[name])
+        # Like for like: what else may have been said is looked for by one of the two alone.
+        given = {"alternatives": 0} if "alternatives" in keys else {}
+        given |= {key: value for key, value in loaded.config.engines.get(name, {}).items() if key in keys}
         engine = build(specs[name].target, msgspec.convert(given, specs[name].config))
         assert isinstance(engine, SttEngine)
         engine.load()
