@@ -86,13 +86,15 @@ async def test_say_speaks_with_its_options(message_bus: MessageBus) -> None:
     async with house(message_bus) as assistant:
         options = "--voice joe --language de --priority high --speed 1.5 --pitch -2 --volume 30"
         done = await auricle("say", "Guten Tag", *options.split(), bus=message_bus)
-        refused = await auricle("say", "x", "--volume", "300", bus=message_bus)
+        refused = await auricle("say", "x", "--language", "4", bus=message_bus)
+        never_asked = await auricle("say", "x", "--volume", "300", bus=message_bus)
     [said] = assistant.said
     assert (done.status, done.out.strip()) == (0, said.id)
     assert (said.text, said.voice, said.language, said.priority.name) == ("Guten Tag", "joe", "de", "HIGH")
     assert (said.speed, said.pitch, said.volume) == (1.5, -2.0, 30)
     assert refused.status == 1
-    assert "volume: a whole number from 0 to 100" in refused.err
+    assert "language: " in refused.err
+    assert (never_asked.status, "argument --volume: 300: 0 to 100 fit" in never_asked.err) == (2, True)
 
 
 @pytest.mark.parametrize(("end", "status"), [("finished", 0), ("cancelled", 1)])

@@ -65,8 +65,8 @@ async def test_say_tells_a_refusal_in_the_daemons_words(
     async with running(mosquitto.port, assistant):
         assert await off(main, ["--config", config(mosquitto.port), "say", "--mqtt", "dinner"]) == 1
         assert "requests wait to be said" in capsys.readouterr().err
-        assert await off(main, ["--config", config(mosquitto.port), "say", "--mqtt", "--speed", "9", "dinner"]) == 1
-        assert "speed: a number from 0.5 to 2" in capsys.readouterr().err
+        assert await off(main, ["--config", config(mosquitto.port), "say", "--mqtt", "--language", "4", "dinner"]) == 1
+        assert "language: " in capsys.readouterr().err
 
 
 async def test_say_knows_a_daemon_and_a_broker_that_are_not_there(
