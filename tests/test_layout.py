@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from auricle.layout import lay_out
 from auricle.ledger import Ledger
 from auricle.model.errors import AuricleError
 from auricle.model.speech import SpeechRequest, SpeechStatus
@@ -84,3 +85,14 @@ def test_files_of_now_say_their_layout(tmp_path: Path) -> None:
     SettingsStore(tmp_path / "settings.sqlite").close()
     Ledger(tmp_path / "ledger.sqlite").close()
     assert (layout_of(tmp_path / "settings.sqlite"), layout_of(tmp_path / "ledger.sqlite")) == (1, 2)
+
+
+def test_what_ended_the_transaction_is_told_and_not_that_it_is_over(tmp_path: Path) -> None:
+    path = tmp_path / "any.sqlite"
+    schema = (
+        "CREATE TABLE one (name UNIQUE ON CONFLICT ROLLBACK); INSERT INTO one VALUES (1); INSERT INTO one VALUES (1)"
+    )
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        with pytest.raises(sqlite3.IntegrityError, match="UNIQUE constraint failed"):
+            lay_out(connection, path, schema, 1)
+        assert connection.execute("SELECT count(*) FROM sqlite_schema").fetchone() == (0,)

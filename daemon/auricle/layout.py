@@ -40,7 +40,8 @@ def lay_out(
         connection.execute(f"PRAGMA user_version = {layout}")
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:  # a full disk has ended it already
+            connection.execute("ROLLBACK")
         raise
 
 

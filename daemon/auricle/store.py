@@ -29,7 +29,7 @@ class SettingsStore:
                 self._connection.execute("PRAGMA synchronous = FULL")
                 lay_out(self._connection, path, _SCHEMA, _LAYOUT)
             except (sqlite3.Error, OSError) as error:
-                problem = f"state file {path}: {error}; move it away or mend its rights"
+                problem = f"state file {path}: {error}; mend its rights or make room on the disk, or else move it away"
                 raise AuricleError(problem, code="store") from error
             unless_well.pop_all()
 
