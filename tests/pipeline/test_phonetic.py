@@ -128,6 +128,12 @@ def test_two_that_sound_alike_are_asked_about() -> None:
             "please phone anne now",
             "please phone anna now",
         }
+    two = Sentences(intents={"call": ("telephone {who} at home",)}, lists={"who": {"Cole": 1, "Pole": 2}})
+    for sound in _by_sound({"p": two}):
+        between = sound.hear(["telephone Tole at home"])
+        assert between.verdict is Verdict.ASK
+        assert "sounds as much like it" in between.reason
+        assert sound.hear(["telephone Cole at home"]).verdict is Verdict.TAKEN
 
 
 @pytest.mark.parametrize(
