@@ -46,11 +46,7 @@ _ASIDE = 2
 """Requests for synthesis or transcription that are done at a time, beside the turns."""
 
 
-async def _no_plugins(name: str, enabled: bool) -> None:
-    raise PluginError(f"there is no plugin {name}")
-
-
-async def _no_plugin(name: str) -> None:
+async def _no_plugin(name: str, enabled: bool = True) -> None:
     raise PluginError(f"there is no plugin {name}")
 
 
@@ -104,7 +100,7 @@ class Assistant:
         self._ears: Ears | None = None
         self._wake_on = True
         self._describe: Callable[[], dict[str, object]] = dict
-        self._set_plugin: Callable[[str, bool], Awaitable[None]] = _no_plugins
+        self._set_plugin: Callable[[str, bool], Awaitable[None]] = _no_plugin
         self._renew_sentences: Callable[[str], Awaitable[None]] = _no_sentences
         self._reload_plugin: Callable[[str], Awaitable[None]] = _no_plugin
 
@@ -113,7 +109,7 @@ class Assistant:
         conversation: Conversation,
         ears: Ears,
         describe: Callable[[], dict[str, object]],
-        set_plugin: Callable[[str, bool], Awaitable[None]] = _no_plugins,
+        set_plugin: Callable[[str, bool], Awaitable[None]] = _no_plugin,
         renew_sentences: Callable[[str], Awaitable[None]] = _no_sentences,
         reload_plugin: Callable[[str], Awaitable[None]] = _no_plugin,
     ) -> None:

@@ -1,6 +1,7 @@
 """The HTTP adapter on a free loopback port, with a scripted assistant behind it."""
 
 import asyncio
+import io
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -14,6 +15,28 @@ from support.mosquitto import free_port
 from support.scripted_assistant import ScriptedAssistant
 
 WAV = b"RIFF\x24\x00\x00\x00WAVEfmt "
+SPEECH, TRANSCRIPTIONS = "/v1/audio/speech", "/v1/audio/transcriptions"
+BEARER = {"Authorization": "Bearer s3cret"}
+
+
+def form(*, file: bytes | io.BytesIO | None = WAV, **fields: str) -> aiohttp.FormData:
+    made = aiohttp.FormData(default_to_multipart=True)
+    if file is not None:
+        made.add_field("file", file, filename="../../etc/passwd", content_type="audio/wav")
+    for name, value in fields.items():
+        made.add_field(name, value)
+    return made
+
+
+async def error_of(response: aiohttp.ClientResponse) -> dict[str, object]:
+    told = await response.json()
+    assert list(told) == ["error"]
+    assert list(told["error"]) == ["message", "type", "param", "code"]
+    found: dict[str, object] = told["error"]
+    return found
+
+
+# --- who may ask
 
 
 class ServedHttp:
